@@ -1,0 +1,39 @@
+// Package rule is the rule language: parse, compile, match, explain. It is
+// pure: no I/O, no clock. The language is specified in docs/rules.md.
+package rule
+
+import (
+	"time"
+)
+
+// Rule is a user's expression as it is stored.
+type Rule struct {
+	ID    int64
+	User  int64
+	Value string
+	// Canonical is the value as it was understood; a user's rules with one
+	// canonical form are duplicates.
+	Canonical string
+	Tag       string
+	Action    Action
+	Enabled   bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// Number orders all changes of rules, as the counter in docs/schema.md
+	// gives it.
+	Number int64
+	// Gone marks a removed rule in a list of changes.
+	Gone bool
+}
+
+// Action says what a matching rule does with an event.
+type Action uint8
+
+// The actions of a rule.
+const (
+	Keep Action = iota
+	Drop
+)
+
+// String gives the name used in the API.
+func (a Action) String() string { return [...]string{"keep", "drop"}[a] }
