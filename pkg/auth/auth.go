@@ -1,13 +1,8 @@
-// Package auth makes and checks tokens. It stores nothing and does no I/O.
+// Package auth makes and checks tokens, sessions and login codes. It stores
+// nothing and does no I/O.
 package auth
 
-import (
-	"errors"
-	"time"
-)
-
-// ErrUnknownToken: no such token, or it is revoked or expired.
-var ErrUnknownToken = errors.New("unknown token")
+import "time"
 
 // User is somebody with rules and matches.
 type User struct {
@@ -28,6 +23,9 @@ type Token struct {
 	ExpiresAt  time.Time // zero: never
 	LastUsedAt time.Time // zero: never; exact to a minute
 	RevokedAt  time.Time // zero: it is valid
+	// Number orders all changes of tokens but those of LastUsedAt, as the
+	// counter in docs/schema.md gives it.
+	Number int64
 }
 
 // Scopes is a set of what a token may do.
