@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"riffle/pkg/event"
+)
+
+// counters are the stage's metrics. A nil *counters counts nothing.
+type counters struct {
+	accepted, frames, bytes                   prometheus.Counter
+	passedOver                                *prometheus.CounterVec
+	kinds                                     map[string]bool
+	rejected                                  []prometheus.Counter // by event.Reason
+	retries, fulls                            prometheus.Counter
+	reconnects, restarts, again, gaps, fences prometheus.Counter
+}
+
+// newCounters registers the metrics with the source's name as a label; nil for
+// no registerer.
+func newCounters(registerer prometheus.Registerer, source string) (*counters, error) {
+	if registerer == nil {
+		return nil, nil
+	}
+	r := registrar{to: prometheus.WrapRegistererWith(prometheus.Labels{"source": source}, registerer)}
+	c := &counters{
+		kinds:      map[string]bool{},
+		accepted:   r.counter("accepted_total", "Events that the buffer holds. Flat while the source is not quiet: look at riffle_ingest_push_retries_total."),
+		frames:     r.counter("frames_total", "Frames pushed. Many small ones cost Redis memory; a quiet source has no others."),
+		bytes:      r.counter("pushed_bytes_total", "Bytes of frames pushed, compressed."),
+		retries:    r.counter("push_retries_total", "Calls of the buffer that failed and were tried again. Rising: the buffer is away; see the log for its error."),
+		fulls:      r.counter("buffer_full_total", "Pushes refused because the buffer is full. Rising: the filters do not keep up, or are paused."),
+		reconnects: r.counter("reconnects_total", "Connections to the source that ended and were made again."),
+		restarts:   r.counter("restarts_total", "Times the source was read again from an earlier cursor because the buffer went back."),
+		again:      r.counter("frames_given_again_total", "Frames given again from memory because the buffer had lost them. Rising: look at the persistence of Redis."),
+		gaps:       r.counter("gaps_total", "Times the buffer lost what this source cannot give again. Look at the persistence of Redis."),
+		fences:     r.counter("standby_total", "Times this ingest waited because another one writes the source."),
+	}
+	c.passedOver = r.vector("passed_over_total", "Known messages that are no posts, by kind. Nothing to do.", "kind")
+	rejected := r.vector("rejected_total", "Messages of which no event could be made, by reason. Rising: the network changed its format, or the input is not what --source says.", "reason")
+	for _, reason := range event.Reasons() {
+		c.rejected = append(c.rejected, rejected.WithLabelValues(reason.String()))
+	}
+	return c, r.err
+}
+
+// registrar registers metrics and keeps the first error.
+type registrar struct {
+	to  prometheus.Registerer
+	err error
+}
+
+func (r *registrar) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "riffle", Subsystem: "ingest", Name: name, Help: help})
+	r.register(c)
+	return c
+}
+
+func (r *registrar) vector(name, help, label string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "riffle", Subsystem: "ingest", Name: name, Help: help}, []string{label})
+	r.register(v)
+	return v
+}
+
+func (r *registrar) register(c prometheus.Collector) {
+	if err := r.to.Register(c); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// chunk counts what became of a chunk; it is called by one goroutine at a time.
+func (c *counters) chunk(done *chunk) {
+	if c == nil {
+		return
+	}
+	if done.frame.Events > 0 {
+		c.accepted.Add(float64(done.tally.accepted))
+		c.frames.Inc()
+		c.bytes.Add(float64(len(done.frame.Data)))
+	}
+	for kind, n := range done.tally.passedOver {
+		c.passedOver.WithLabelValues(c.kind(kind)).Add(float64(n))
+	}
+	for reason, n := range done.tally.rejected {
+		if n > 0 {
+			c.rejected[reason].Add(float64(n))
+		}
+	}
+}
+
+// kind bounds the number of labels as tally.add does.
+func (c *counters) kind(kind string) string {
+	if !c.kinds[kind] {
+		if len(c.kinds) >= maxKinds {
+			return otherKind
+		}
+		c.kinds[kind] = true
+	}
+	return kind
+}
+
+func (c *counters) retry(full bool) {
+	switch {
+	case c == nil:
+	case full:
+		c.fulls.Inc()
+	default:
+		c.retries.Inc()
+	}
+}
+
+func (c *counters) reconnect() {
+	if c != nil {
+		c.reconnects.Inc()
+	}
+}
+
+func (c *counters) restart() {
+	if c != nil {
+		c.restarts.Inc()
+	}
+}
+
+func (c *counters) giveAgain(frames int) {
+	if c != nil {
+		c.again.Add(float64(frames))
+	}
+}
+
+func (c *counters) gap() {
+	if c != nil {
+		c.gaps.Inc()
+	}
+}
+
+func (c *counters) fence() {
+	if c != nil {
+		c.fences.Inc()
+	}
+}

@@ -1,0 +1,195 @@
+// Package ingest is the stage that reads a source, shrinks its messages to
+// events and pushes them, in frames, into the buffer.
+//
+// It owns the source's cursor, which the buffer stores in the same step as the
+// frame that it belongs to, and the loop that connects a source again, whose
+// schedule the source gives. Nothing is dropped because the buffer is away or
+// full: a source that can be read again simply waits.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"riffle/pkg/event"
+	"riffle/pkg/obs"
+	"riffle/pkg/retry"
+)
+
+// Source is a live stream.
+type Source interface {
+	// Read reads one connection from the position after cursor and hands each
+	// message to emit, in order, from this goroutine. An empty cursor means the
+	// beginning; of a stream without one, the moment at which this Source was
+	// first read.
+	//
+	// In:     emit blocks while the buffer does; its error must be returned.
+	// Out:    nil when the stream has ended for good.
+	// Errors: any; Reconnect is asked what to do about it.
+	Read(ctx context.Context, cursor string, emit func(event.Message) error) error
+	// Reconnect says how long to wait before the next Read after err, or gives
+	// up by returning an error. gotData reports whether the connection that
+	// failed delivered a message.
+	Reconnect(err error, gotData bool) (wait time.Duration, giveUp error)
+	// Replays reports whether Read can go back to an earlier cursor.
+	Replays() bool
+	// NewDecoder makes the decoder of the source's messages; each worker has
+	// one of its own.
+	NewDecoder() event.Decoder
+}
+
+// Pusher is the buffer as one source's writer sees it.
+type Pusher interface {
+	// Position says where the source's chain stands and keeps or takes its name
+	// for this writer.
+	//
+	// Errors: event.ErrFenced while another writer is alive; transient ones
+	// carry retry's mark.
+	Position(ctx context.Context) (event.Position, error)
+	// Push appends a frame and stores the cursor in one step, or nothing. A push
+	// of the newest frame once more changes nothing.
+	//
+	// Errors: *event.BehindError, event.ErrFull, event.ErrFenced; transient ones
+	// carry retry's mark.
+	Push(ctx context.Context, p event.Push) error
+}
+
+const (
+	// drainTime bounds what a stop waits for messages in hand.
+	drainTime = 10 * time.Second
+	// standbyPause is the time between two questions whether the name is free.
+	standbyPause = time.Second
+	// keepHold is how often a quiet source's writer shows that it is alive;
+	// several times within the 15 s after which a standby takes over.
+	keepHold = 4 * time.Second
+)
+
+// Config is what an Ingest needs. All fields but Audience and Registerer are
+// required.
+type Config struct {
+	// Name is the source's name, under which the buffer stores its cursor.
+	Name   string
+	Source Source
+	Pusher Pusher
+	// Audience is given to events whose wire names none: NETWORK:ACCOUNT. Empty
+	// means that they are public.
+	Audience   []string
+	Log        *zap.Logger
+	Registerer prometheus.Registerer
+}
+
+// Ingest runs one source.
+type Ingest struct {
+	name     string
+	source   Source
+	pusher   Pusher
+	audience []string
+	log      *zap.Logger
+	workers  int
+	counters *counters
+	totals   *totals
+	state    *state
+	rejected *sampler
+}
+
+// New makes an Ingest; Run starts it.
+//
+// Errors: counters that are registered already.
+func New(c Config) (*Ingest, error) {
+	counters, err := newCounters(c.Registerer, c.Name)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: register counters: %w", err)
+	}
+	return &Ingest{
+		name:     c.Name,
+		source:   c.Source,
+		pusher:   c.Pusher,
+		audience: c.Audience,
+		log:      c.Log.With(zap.String(obs.Component, "ingest"), zap.String(obs.Source, c.Name)),
+		workers:  runtime.GOMAXPROCS(0),
+		counters: counters,
+		totals:   newTotals(),
+		state:    newState(),
+		rejected: newSampler(),
+	}, nil
+}
+
+// Run reads the source until it ends for good or ctx ends. On ctx's end it takes
+// no more, pushes what is in hand within 10 s and returns nil: what could not be
+// pushed was not accepted, and a source that replays is read again from there.
+//
+// Errors: the source gave up, or the buffer failed for good.
+func (in *Ingest) Run(ctx context.Context) error {
+	pos, err := in.hold(ctx)
+	for err == nil {
+		err = in.session(ctx, pos)
+		var back *backError
+		switch {
+		case err == nil:
+			in.state.set(StateEnded)
+			return nil
+		case errors.As(err, &back):
+			in.log.Warn("buffer went back; source is read again from there",
+				zap.String(obs.Cursor, back.at.Cursor), zap.Stringer(obs.FrameID, back.at.Frame))
+			in.counters.restart()
+			pos, err = back.at, nil
+		case errors.Is(err, event.ErrFenced):
+			pos, err = in.hold(ctx)
+		}
+	}
+	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+		return nil
+	}
+	in.state.fail(err)
+	return fmt.Errorf("ingest: %w", err)
+}
+
+// hold takes the source's name and returns where its chain stands. While another
+// ingest holds the name it waits as standby; while the buffer is away it tries
+// again.
+func (in *Ingest) hold(ctx context.Context) (event.Position, error) {
+	outage := in.newOutage("buffer is away; position cannot be asked")
+	for waited := false; ; waited = true {
+		var pos event.Position
+		err := retry.Do(ctx, func(ctx context.Context) (err error) {
+			pos, err = in.pusher.Position(ctx)
+			return err
+		}, outage.notify)
+		if !errors.Is(err, event.ErrFenced) {
+			outage.over()
+			return pos, err
+		}
+		if !waited {
+			in.log.Warn("another ingest writes this source; waiting as standby until it has been silent for 15 s")
+			in.counters.fence()
+			in.state.set(StateStandby)
+		}
+		if err := sleep(ctx, standbyPause); err != nil {
+			return pos, err
+		}
+	}
+}
+
+// Summary says what became of the messages so far. It may be called at any time.
+func (in *Ingest) Summary() Summary { return in.totals.summary() }
+
+// Status says how the stage is doing. It may be called at any time.
+func (in *Ingest) Status() Status { return in.state.status(in.totals) }
+
+// sleep waits for d or for ctx's end, whose cause it returns.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

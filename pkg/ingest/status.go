@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"sync"
+	"time"
+)
+
+// State is what an ingest is doing.
+type State string
+
+// The states of an ingest; when several hold, the status shows the one that
+// stands furthest down here.
+const (
+	StateStarting     State = "starting"
+	StateReading      State = "reading"
+	StateReconnecting State = "reconnecting" // waits until the source may be connected again
+	StateFull         State = "buffer_full"
+	StateAway         State = "buffer_away"
+	StateStandby      State = "standby" // another ingest writes this source
+	StateEnded        State = "ended"   // everything was read and pushed
+)
+
+// Status says how an ingest is doing.
+type Status struct {
+	State   State
+	Summary Summary
+	// Rate is accepted events per second, over the last ten seconds.
+	Rate float64
+	// Lag is the age of the oldest message in hand that the buffer does not hold
+	// yet; 0 when there is none.
+	Lag time.Duration
+	// LastError is the newest failure of source or buffer, whether or not it is
+	// over; empty when there was none.
+	LastError   string
+	LastErrorAt time.Time
+}
+
+// rateSeconds is the window of Rate.
+const rateSeconds = 10
+
+// state is what Status is made of.
+type state struct {
+	mu      sync.Mutex
+	reader  State
+	buffers State // full, away or neither
+	holding time.Time
+	err     string
+	errAt   time.Time
+	rate    meter
+}
+
+func newState() *state { return &state{reader: StateStarting} }
+
+func (s *state) set(to State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reader = to
+}
+
+func (s *state) buffer(to State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffers = to
+}
+
+func (s *state) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.errAt = err.Error(), time.Now()
+}
+
+// hold notes since when the oldest message in hand is there; zero: there is none.
+func (s *state) hold(since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holding = since
+}
+
+func (s *state) accepted(events int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rate.add(time.Now(), events)
+}
+
+func (s *state) status(t *totals) Status {
+	summary := t.summary()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	st := Status{
+		State: s.reader, Summary: summary, Rate: s.rate.perSecond(now),
+		LastError: s.err, LastErrorAt: s.errAt,
+	}
+	if s.buffers != "" && s.reader != StateStandby && s.reader != StateEnded {
+		st.State = s.buffers
+	}
+	if !s.holding.IsZero() {
+		st.Lag = now.Sub(s.holding)
+	}
+	return st
+}
+
+// meter counts by second, the current one and those of the window before it.
+type meter struct {
+	counts [rateSeconds + 1]int64
+	newest int64 // the second last counted in, since 1970
+}
+
+func (m *meter) add(now time.Time, n int64) {
+	m.advance(now.Unix())
+	m.counts[m.newest%int64(len(m.counts))] += n
+}
+
+// advance empties the seconds that have passed since the last count.
+func (m *meter) advance(second int64) {
+	from := max(m.newest+1, second-int64(len(m.counts))+1)
+	for s := from; s <= second; s++ {
+		m.counts[s%int64(len(m.counts))] = 0
+	}
+	m.newest = max(m.newest, second)
+}
+
+// perSecond is the mean of the whole seconds of the window.
+func (m *meter) perSecond(now time.Time) float64 {
+	m.advance(now.Unix())
+	var sum int64
+	for i, n := range m.counts {
+		if int64(i) != m.newest%int64(len(m.counts)) {
+			sum += n
+		}
+	}
+	return float64(sum) / rateSeconds
+}
