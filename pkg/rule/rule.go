@@ -2,9 +2,7 @@
 // pure: no I/O, no clock. The language is specified in docs/rules.md.
 package rule
 
-import (
-	"time"
-)
+import "time"
 
 // Rule is a user's expression as it is stored.
 type Rule struct {
@@ -37,3 +35,11 @@ const (
 
 // String gives the name used in the API.
 func (a Action) String() string { return [...]string{"keep", "drop"}[a] }
+
+// Count is how often a rule matched within one hour, as a filter adds it up for
+// the store.
+type Count struct {
+	Rule    int64
+	Hour    time.Time // its beginning, in UTC
+	Matches int64
+}
