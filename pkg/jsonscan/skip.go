@@ -1,0 +1,190 @@
+package jsonscan
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
+// Words of eight bytes are searched at once by arithmetic on all of them. The
+// high bit of a byte in a result marks a hit.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+	lows  = 0x7f7f7f7f7f7f7f7f
+)
+
+// misses marks the bytes of w that differ from the one that pattern repeats; the
+// bits below the marks mean nothing.
+func misses(w, pattern uint64) uint64 {
+	x := w ^ pattern
+	return (x&lows + lows) | x
+}
+
+// special marks a quote, a backslash, a control character or a byte from 0x80
+// in w. Above the first mark there may be false ones.
+func special(w uint64) uint64 {
+	quote := w ^ ones*'"'
+	slash := w ^ ones*'\\'
+	return ((quote - ones) | (slash - ones) | (w - ones*' ') | w) & highs
+}
+
+// brackets marks the bytes of w from [ to _ and from { to DEL: outside of a
+// string only { } [ ] of these stand in JSON.
+func brackets(w uint64) uint64 { return ((w|ones*0x20)&lows + ones*(0x80-'{')) &^ w }
+
+// gather collects the high bits of the eight bytes of w into one byte, the first
+// byte's lowest.
+func gather(w uint64) uint64 { return (w & highs) * 0x0002040810204081 >> 56 }
+
+func word(data []byte) uint64 { return binary.LittleEndian.Uint64(data) }
+
+// classify says where in 64 bytes of text stand quotes, backslashes and
+// brackets.
+func classify(p *[64]byte) (quotes, slashes, hits uint64) {
+	for i := 0; i < 64; i += 16 {
+		w, v := word(p[i:i+8]), word(p[i+8:i+16])
+		quotes = quotes>>16 | gather(misses(w, ones*'"'))<<48 | gather(misses(v, ones*'"'))<<56
+		slashes = slashes>>16 | gather(misses(w, ones*'\\'))<<48 | gather(misses(v, ones*'\\'))<<56
+		hits = hits>>16 | gather(brackets(w))<<48 | gather(brackets(v))<<56
+	}
+	return ^quotes, ^slashes, hits
+}
+
+// walk is what is known between two blocks of 64 bytes.
+type walk struct {
+	escapes  uint64 // 1: the first byte of the next block is escaped
+	inString uint64 // all ones: the next block begins in a string
+}
+
+// outside gives the brackets of a block that stand in no string.
+func (s *walk) outside(p *[64]byte) uint64 {
+	quotes, slashes, hits := classify(p)
+	if slashes|s.escapes != 0 {
+		quotes &^= s.escaped(slashes)
+	}
+	inside := prefixXor(quotes) ^ s.inString
+	s.inString = uint64(int64(inside) >> 63)
+	return hits &^ inside
+}
+
+// prefixXor sets each bit to the parity of the bits up to it: from the quotes,
+// what lies in a string.
+func prefixXor(x uint64) uint64 {
+	x ^= x << 1
+	x ^= x << 2
+	x ^= x << 4
+	x ^= x << 8
+	x ^= x << 16
+	return x ^ x<<32
+}
+
+// escaped gives the bytes that a backslash stands before, where that one is not
+// escaped itself: every second one of a run of backslashes and the byte after a
+// run of odd length. Adding a run to its start carries into the byte after it,
+// for runs that start at an odd place and at an even one apart.
+func (s *walk) escaped(slashes uint64) uint64 {
+	const even = 0x5555555555555555
+	slashes &^= s.escapes
+	follows := slashes<<1 | s.escapes
+	oddStarts := slashes &^ even &^ follows
+	sequences, carry := bits.Add64(oddStarts, slashes, 0)
+	s.escapes = carry
+	return (even ^ sequences<<1) & follows
+}
+
+// containerEnd gives the end of the object or array that begins at i, or, where
+// depth is 1, of the one that i lies in; -1 when there is none.
+func containerEnd(data []byte, i, depth int) int {
+	var state walk
+	for ; i+64 <= len(data); i += 64 {
+		at, end := level((*[64]byte)(data[i:]), &state, depth)
+		if end != 0 {
+			return position(i, end)
+		}
+		depth = at
+	}
+	var tail [64]byte
+	copy(tail[:], data[i:])
+	_, end := level(&tail, &state, depth)
+	return position(i, end)
+}
+
+// position turns what level found in the block at i into a place in the text.
+func position(i, end int) int {
+	if end <= 0 {
+		return -1
+	}
+	return i + end
+}
+
+// level follows the brackets of a block from depth on. end is 0, or where in the
+// block the outermost one closes, or -1 where the text is no JSON.
+func level(p *[64]byte, state *walk, depth int) (at, end int) {
+	for m := state.outside(p); m != 0; m &= m - 1 {
+		i := bits.TrailingZeros64(m)
+		switch p[i] {
+		case '{', '[':
+			if depth++; depth > MaxDepth {
+				return 0, -1
+			}
+		case '}', ']':
+			if depth--; depth <= 0 {
+				return 0, i + 1
+			}
+		default:
+			return 0, -1
+		}
+	}
+	return depth, 0
+}
+
+// flatEnd gives the end of the object that i lies in if no other begins before
+// it; 0 when that can't be told at a glance. The searches are the standard
+// library's, which look at 32 bytes at once: an object that ends in a long flat
+// tail, as an account does, costs a quarter of what containerEnd takes.
+func flatEnd(data []byte, i int) int {
+	end := bytes.IndexByte(data[i:], '}')
+	if end < 0 {
+		return 0
+	}
+	tail := data[i : i+end]
+	if bytes.Count(tail, quote)&1 != 0 || bytes.IndexByte(tail, '{') >= 0 || bytes.Contains(tail, escapedQuote) {
+		return 0
+	}
+	return i + end + 1
+}
+
+var (
+	quote        = []byte{'"'}
+	escapedQuote = []byte{'\\', '"'}
+)
+
+// stringEnd gives the place after the quote that closes the string whose text
+// begins at i; -1 when there is none.
+func stringEnd(data []byte, i int) int {
+	for i+8 <= len(data) {
+		w := word(data[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		stop := ((quote-ones)&^quote | (slash-ones)&^slash) & highs
+		if stop == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stop) >> 3
+		if data[i] == '"' {
+			return i + 1
+		}
+		i += 2
+	}
+	for i < len(data) {
+		switch data[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+		i++
+	}
+	return -1
+}

@@ -1,0 +1,186 @@
+package jsonscan
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+	"unsafe"
+)
+
+type flag uint8
+
+const (
+	escaped flag = 1 << iota // has a backslash
+	wide                     // has bytes from 0x80
+)
+
+// String is a JSON string as it stands in the message, between its quotes. It is
+// valid for as long as the message is; its zero value is the empty string.
+type String struct {
+	raw   []byte
+	flags flag
+}
+
+// Empty reports whether the string has no text.
+func (t String) Empty() bool { return len(t.raw) == 0 }
+
+// Is reports whether the text is word.
+func (t String) Is(word string) bool {
+	if t.flags&escaped == 0 {
+		return string(t.raw) == word
+	}
+	text, _ := t.AppendTo(nil)
+	return string(text) == word
+}
+
+// AppendTo appends the text to b and reports whether its escapes are those of
+// JSON. What is no UTF-8 becomes U+FFFD, byte by byte, and so does each half of
+// a surrogate pair without the other, as in encoding/json.
+func (t String) AppendTo(b []byte) ([]byte, bool) {
+	if !t.mended() {
+		return append(b, t.raw...), true
+	}
+	raw := t.raw
+	for i := 0; i < len(raw); {
+		c := raw[i]
+		if c < utf8.RuneSelf && c != '\\' {
+			b = append(b, c)
+			i++
+			continue
+		}
+		r, size := utf8.RuneError, 0
+		if c == '\\' {
+			r, size = escape(raw[i:])
+		} else {
+			r, size = utf8.DecodeRune(raw[i:])
+		}
+		if size == 0 {
+			return b, false
+		}
+		b = utf8.AppendRune(b, r)
+		i += size
+	}
+	return b, true
+}
+
+// mended reports whether the text differs from the bytes in the message.
+func (t String) mended() bool {
+	return t.flags&escaped != 0 || t.flags&wide != 0 && !utf8.Valid(t.raw)
+}
+
+// escape reads the escape that raw begins with; size 0 means that it is none of
+// JSON's.
+func escape(raw []byte) (r rune, size int) {
+	if len(raw) < 2 {
+		return 0, 0
+	}
+	switch c := raw[1]; c {
+	case '"', '\\', '/':
+		return rune(c), 2
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		return unicodeEscape(raw)
+	}
+	return 0, 0
+}
+
+// unicodeEscape reads \uXXXX, and two of them where they are a surrogate pair.
+func unicodeEscape(raw []byte) (rune, int) {
+	r := hex4(raw)
+	if r < 0 {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	if len(raw) >= 12 && raw[6] == '\\' && raw[7] == 'u' {
+		if pair := utf16.DecodeRune(r, hex4(raw[6:])); pair != utf8.RuneError {
+			return pair, 12
+		}
+	}
+	return utf8.RuneError, 6
+}
+
+// hex4 reads the digits of \uXXXX; -1 means that they are none.
+func hex4(raw []byte) rune {
+	if len(raw) < 6 {
+		return -1
+	}
+	a, b, c, d := hexValues[raw[2]], hexValues[raw[3]], hexValues[raw[4]], hexValues[raw[5]]
+	if (a | b | c | d) > 15 {
+		return -1
+	}
+	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d)
+}
+
+// hexValues gives a hexadecimal digit's value, 255 for what is none.
+var hexValues = func() (values [256]uint8) {
+	for i := range values {
+		switch c := uint8(i); {
+		case c >= '0' && c <= '9':
+			values[i] = c - '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			values[i] = c | 0x20 - 'a' + 10
+		default:
+			values[i] = 255
+		}
+	}
+	return values
+}()
+
+// Arena is where the texts of one message are put together. What it hands out is
+// valid until Reset, or for as long as the message is where that is shorter.
+type Arena struct {
+	buf []byte
+	bad bool
+}
+
+// Reset gives all texts back.
+func (a *Arena) Reset() { a.buf, a.bad = a.buf[:0], false }
+
+// Bad reports that a text had escapes that are not JSON's.
+func (a *Arena) Bad() bool { return a.bad }
+
+// Text gives t's text. It points into the message where nothing is to be
+// unescaped.
+func (a *Arena) Text(t String) string {
+	if !t.mended() {
+		return view(t.raw)
+	}
+	start := len(a.buf)
+	buf, ok := t.AppendTo(a.buf)
+	a.buf = buf
+	if !ok {
+		a.bad = true
+		return ""
+	}
+	return view(a.buf[start:])
+}
+
+// Join gives its parts as one text.
+func (a *Arena) Join(parts ...string) string {
+	start := len(a.buf)
+	for _, part := range parts {
+		a.buf = append(a.buf, part...)
+	}
+	return view(a.buf[start:])
+}
+
+// Build gives the text that add appends to the buffer which it is handed.
+func (a *Arena) Build(add func(buf []byte) []byte) string {
+	start := len(a.buf)
+	a.buf = add(a.buf)
+	return view(a.buf[start:])
+}
+
+// view is b as a string without a copy: b does not change for as long as the
+// string is in use.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
