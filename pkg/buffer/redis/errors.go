@@ -1,0 +1,55 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"riffle/pkg/retry"
+)
+
+// ErrUnfit: this server must not hold a buffer. The error that wraps it says
+// what to do.
+var ErrUnfit = errors.New("redis is not fit for a buffer")
+
+// passing are the answers of a server that is not able now. All others are
+// answers to a mistake of ours or in the configuration.
+var passing = []string{
+	"LOADING ", "READONLY ", "MASTERDOWN ", "NOREPLICAS ", "CLUSTERDOWN ", "TRYAGAIN ", "MOVED ", "ASK ", "BUSY ",
+	"MISCONF ", // it can't write its own disk
+	"UNBLOCKED ", "ERR max number of clients reached", "max number of clients reached",
+}
+
+// classify marks what may pass. An outage has many faces (refused, reset, cut
+// off, timed out), so everything passes that is not an answer.
+func classify(ctx context.Context, err error) error {
+	var answer goredis.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, ErrUnfit), errors.Is(err, goredis.ErrClosed):
+		return err
+	case errors.As(err, &answer):
+		for _, prefix := range passing {
+			if strings.HasPrefix(answer.Error(), prefix) {
+				return retry.Transient(err)
+			}
+		}
+		return err
+	default:
+		return retry.Transient(err)
+	}
+}
+
+// wrap gives err its mark and says what failed for whom.
+func wrap(ctx context.Context, err error, doing, source string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("buffer: %s of %s: %w", doing, source, classify(ctx, err))
+}
