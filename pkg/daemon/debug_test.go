@@ -41,7 +41,7 @@ func TestDebugListenerAnswers(t *testing.T) {
 	if err := (daemon.Frame{Log: zap.NewNop(), Health: health, Debug: debug}).Run(t.Context(), readyFirst(health, part)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := net.Dial("tcp", debug.Addr()); err == nil { //nolint:noctx // it must be refused at once
+	if _, err := net.Dial("tcp", debug.Addr()); err == nil {
 		t.Error("the debug listener still answers after the run")
 	}
 }
@@ -107,7 +107,7 @@ func TestListenDebugWhereThePortIsTaken(t *testing.T) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil) //nolint:usetesting // also asked while the test's context ends
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Error(err)
 		return ""

@@ -22,7 +22,7 @@ func TestSignalHelper(t *testing.T) { //nolint:paralleltest // it is a process o
 	if mode == "" {
 		t.Skip("only as the child of TestSignals")
 	}
-	ctx, stop := daemon.SignalContext(context.Background()) //nolint:usetesting // the test's own context is not what ends a process
+	ctx, stop := daemon.SignalContext(context.Background())
 	defer stop()
 	err := daemon.Frame{Log: zap.NewNop()}.Run(ctx, daemon.Part{Name: "part", Run: func(ctx context.Context) error {
 		fmt.Println("running") //nolint:forbidigo // the parent reads it

@@ -1,0 +1,81 @@
+# riffle: `make help` lists what there is to do.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# VERSION is the tag, or the commit; "dev" where there is no git.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X riffle/cmd/internal.version=$(VERSION)
+LINT    := bin/golangci-lint
+# DEV holds the servers, logs and data of `make up` and `make run-…`.
+DEV     := riffle-data/dev
+# ARGS is handed to what is run: make run ARGS='--source stdin:'.
+ARGS    ?=
+
+.PHONY: help
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the four binaries into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle ./cmd/riffle
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle-ingest ./cmd/ingest
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle-filter ./cmd/filter
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle-api ./cmd/api
+
+.PHONY: run
+run: build ## run all of riffle in one process on a generated stream, matches on the terminal
+	@exec bin/riffle up $(ARGS)
+
+.PHONY: test
+test: ## run all tests, with a real Redis and MariaDB (installed where missing)
+	scripts/setup
+	scripts/with-servers go test ./...
+
+.PHONY: test-race
+test-race: ## run all tests under the race detector
+	scripts/setup
+	scripts/with-servers go test -race ./...
+
+.PHONY: lint
+lint: $(LINT) ## check the code's form and the direction of imports
+	$(LINT) run
+	go mod tidy -diff
+
+$(LINT): scripts/tools/go.mod scripts/tools/go.sum
+	go build -C scripts/tools -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: fmt
+fmt: $(LINT) ## format the code
+	$(LINT) fmt
+
+.PHONY: check
+check: lint test ## what CI runs: lint and test
+
+.PHONY: up
+up: build ## start a Redis and a MariaDB for run-ingest, run-filter and run-api
+	@scripts/setup
+	@scripts/servers start $(DEV)
+	@. $(DEV)/env && bin/riffle migrate --store "$$MYSQL_URL"
+	@cat $(DEV)/env
+
+.PHONY: down
+down: ## stop the servers of `make up`; their data stay in riffle-data/dev
+	scripts/servers stop $(DEV)
+
+# dev runs a command with the servers of `make up`.
+dev = . $(DEV)/env && export RIFFLE_BUFFER=$$REDIS_URL RIFFLE_STORE=$$MYSQL_URL && exec
+
+.PHONY: run-ingest
+run-ingest: up ## run riffle-ingest in front of them (ARGS='--source …', default sim:)
+	@$(dev) bin/riffle-ingest --state $(DEV)/ingest $(or $(ARGS),--source sim:)
+
+.PHONY: run-filter
+run-filter: up ## run a riffle-filter between them
+	@$(dev) bin/riffle-filter --state $(DEV)/filter $(ARGS)
+
+.PHONY: run-api
+run-api: up ## run riffle-api over the store
+	@$(dev) bin/riffle-api --state $(DEV)/api --listen 127.0.0.1:8080 $(ARGS)
