@@ -1,0 +1,112 @@
+package rule
+
+// check looks at the meaning of a rule whose syntax is right.
+func check(root *node, value string) []Problem {
+	n := normal(root, false)
+	if !n.selective() {
+		return notSelective(nil, n, span{0, len(value)})
+	}
+	return contradictions(n)
+}
+
+// span is a stretch of the rule.
+type span struct{ start, end int }
+
+// branch is a part of a rule in negation normal form: minuses stand before
+// terms alone, and no AND holds an AND, no OR an OR.
+type branch struct {
+	kind    nodeKind // nodeTerm, nodeAnd or nodeOr
+	kids    []*branch
+	term    *term
+	negated bool
+	span    span
+}
+
+// normal brings n, under a minus or not, into negation normal form.
+func normal(n *node, negated bool) *branch {
+	at := span{n.start, n.end}
+	switch n.kind {
+	case nodeTerm:
+		return &branch{term: n.term, negated: negated, span: at}
+	case nodeNot:
+		b := normal(n.kids[0], !negated)
+		if !negated {
+			b.span = at
+		}
+		return b
+	}
+	b := &branch{kind: n.kind, span: at}
+	if negated {
+		b.kind = nodeAnd + nodeOr - n.kind
+	}
+	for _, kid := range n.kids {
+		k := normal(kid, negated)
+		if k.kind == b.kind {
+			b.kids = append(b.kids, k.kids...)
+			continue
+		}
+		b.kids = append(b.kids, k)
+	}
+	return b
+}
+
+// selective reports whether every way to satisfy b goes through a selective
+// term that is not negated.
+func (b *branch) selective() bool {
+	switch b.kind {
+	case nodeAnd:
+		for _, kid := range b.kids {
+			if kid.selective() {
+				return true
+			}
+		}
+		return false
+	case nodeOr:
+		for _, kid := range b.kids {
+			if !kid.selective() {
+				return false
+			}
+		}
+		return true
+	}
+	return !b.negated && b.term.op.selective()
+}
+
+// notSelective reports the branches of ORs that are not selective, or else the
+// whole at.
+func notSelective(problems []Problem, b *branch, at span) []Problem {
+	if or := b.mixedOr(); or != nil {
+		for _, kid := range or.kids {
+			if !kid.selective() {
+				problems = notSelective(problems, kid, kid.span)
+			}
+		}
+		return problems
+	}
+	return append(problems, selectiveProblem(at.start, at.end))
+}
+
+// mixedOr finds the OR whose branches are to be looked at: b itself, or one in
+// an AND that would be selective but for some of its branches.
+func (b *branch) mixedOr() *branch {
+	switch b.kind {
+	case nodeOr:
+		return b
+	case nodeAnd:
+		for _, kid := range b.kids {
+			if kid.kind == nodeOr && kid.anySelective() {
+				return kid
+			}
+		}
+	}
+	return nil
+}
+
+func (b *branch) anySelective() bool {
+	for _, kid := range b.kids {
+		if kid.selective() {
+			return true
+		}
+	}
+	return false
+}

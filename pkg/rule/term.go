@@ -1,0 +1,154 @@
+package rule
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"riffle/pkg/rule/token"
+)
+
+const (
+	maxWithin    = 10
+	minPrefix    = 3
+	minSubstring = 2
+	// trailing is what a sentence leaves at the end of a tag, handle or id.
+	trailing = ".,;:!?"
+)
+
+// term reads the term that l holds. One that is wrong is reported and given as
+// far as it was understood.
+func (p *parser) term(l lexeme) *term {
+	switch l.kind {
+	case lexQuote:
+		return p.quoted(l)
+	case lexRegexp:
+		return p.regexp(l)
+	case lexNamed:
+		return p.named(l)
+	}
+	return p.bare(l)
+}
+
+func (p *parser) bare(l lexeme) *term {
+	text := l.text(p.rule())
+	switch text[0] {
+	case '#':
+		return p.tag(l, opHashtag, text[1:])
+	case '@':
+		return p.tag(l, opMention, text[1:])
+	case '$':
+		if r, _ := utf8.DecodeRuneInString(text[1:]); unicode.IsLetter(r) {
+			return p.tag(l, opCashtag, text[1:])
+		}
+	}
+	switch strings.ToLower(text) {
+	case "or", "and", "not":
+		p.report(lowercaseProblem(l, text))
+	}
+	t := &term{op: opText, words: p.words(l, text)}
+	return t
+}
+
+// tag reads #tag, $CASH and @handle.
+func (p *parser) tag(l lexeme, op operator, name string) *term {
+	name = strings.TrimRight(name, trailing)
+	t := &term{op: op, value: token.FoldName(name)}
+	switch {
+	case strings.Contains(name, "*"):
+		p.report(starProblem(l.start, l.end))
+	case len(token.Cut(nil, name)) == 0:
+		p.report(noTagProblem(l, l.text(p.rule())))
+	}
+	return t
+}
+
+// words cuts the text of a term into words; a star at its end makes a prefix of
+// the last one.
+func (p *parser) words(l lexeme, text string) []word {
+	text = strings.TrimRightFunc(text, isSpace)
+	text, prefix := strings.CutSuffix(text, "*")
+	if strings.Contains(text, "*") {
+		p.report(starProblem(l.start, l.end))
+		return nil
+	}
+	tokens := token.Cut(nil, text)
+	words := wordsOf(tokens)
+	switch {
+	case len(words) == 0 && prefix:
+		p.report(starProblem(l.start, l.end))
+	case len(words) == 0:
+		p.report(noTokenProblem(l, l.text(p.rule())))
+	case prefix:
+		p.prefix(l, words, text[tokens[len(tokens)-1].End:])
+	}
+	return words
+}
+
+// prefix makes the last of words a prefix. Between it and the star stands only
+// what folding drops.
+func (p *parser) prefix(l lexeme, words []word, between string) {
+	last := &words[len(words)-1]
+	if dropped, _ := token.Fold(between); dropped != "" {
+		p.report(starProblem(l.start, l.end))
+		return
+	}
+	letters := 0
+	for _, r := range last.form {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) {
+			letters++
+		}
+	}
+	if letters < minPrefix {
+		p.report(prefixProblem(l, last.form))
+		return
+	}
+	last.prefix = !last.run
+}
+
+// quoted reads "some words" and "some words"~N.
+func (p *parser) quoted(l lexeme) *term {
+	t := &term{op: opText, words: p.words(l, l.value(p.rule()))}
+	_, suffix, near := strings.Cut(p.rule()[l.valueEnd:l.end], "~")
+	if !near {
+		return t
+	}
+	t.op = opNear
+	n, err := strconv.Atoi(suffix)
+	switch {
+	case err != nil || n < 1 || n > maxWithin || !isDecimal(suffix):
+		p.report(withinProblem(p.rule(), l))
+	case len(t.words) == 1:
+		p.report(nearOneProblem(p.rule(), l))
+	}
+	t.within = n
+	return t
+}
+
+func isDecimal(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (p *parser) regexp(l lexeme) *term {
+	t := &term{op: opRegexp, value: l.value(p.rule())}
+	if l.bad {
+		return t
+	}
+	if len(t.value) < 1 || len(t.value) > maxRegexp {
+		p.report(regexpLengthProblem(l, len(t.value)))
+		return t
+	}
+	expression, err := parseRegexp(t.value)
+	if err != nil {
+		p.report(regexpProblem(l, err))
+		return t
+	}
+	t.regexp, t.marked = expression, expression.marked
+	return t
+}
