@@ -1,0 +1,192 @@
+package filter
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+	"riffle/pkg/obs"
+	"riffle/pkg/retry"
+	"riffle/pkg/rule"
+)
+
+// Taker hands out frames under a lease.
+type Taker interface {
+	// Take leases up to limit frames; when there are none it waits a little.
+	Take(ctx context.Context, limit int) ([]event.Delivery, error)
+	// Ack removes finished frames; a delivery that is not the latest of its
+	// frame removes nothing.
+	Ack(ctx context.Context, frames []event.Delivery) error
+	// GiveBack puts frames back in front of those that wait.
+	GiveBack(ctx context.Context, frames []event.Delivery) error
+	// Renew prolongs the leases.
+	Renew(ctx context.Context, frames []event.Delivery) error
+}
+
+// Writer writes what was decided.
+type Writer interface {
+	// Write stores a batch in one transaction, or nothing of it. It keeps
+	// nothing of the batch when it returns.
+	//
+	// Errors: event.ErrRefused when a frame of the batch is another's or is
+	// finished; what passes is marked as transient.
+	Write(ctx context.Context, batch *event.Batch) error
+	// AddRuleCounts adds to what rules matched in an hour.
+	AddRuleCounts(ctx context.Context, counts []rule.Count) error
+	// Ping reports whether the store answers.
+	Ping(ctx context.Context) error
+}
+
+// Rules tells what changed since a number, ordered by number, what is gone
+// included.
+type Rules interface {
+	RulesSince(ctx context.Context, number int64, limit int) ([]rule.Rule, error)
+	LinksSince(ctx context.Context, number int64, limit int) ([]auth.Link, error)
+}
+
+// Deadlines and intervals.
+const (
+	// callTimeout bounds one call to the buffer or a read of the store; a
+	// write may take longer, since a large one waits for locks and disk.
+	callTimeout  = 10 * time.Second
+	writeTimeout = time.Minute
+	// renewEvery keeps leases, which last 15 s, through one failed renewal.
+	renewEvery = 5 * time.Second
+	// stopPatience is what a stop grants to the frames in hand, outagePatience
+	// what a failing store is granted before they are given back: longer than a
+	// deadlock or a restart of a connection, shorter than anyone's patience.
+	stopPatience   = 10 * time.Second
+	outagePatience = 2 * time.Second
+	// giveBackPatience bounds the giving back; what can't be given back comes
+	// free when its lease ends.
+	giveBackPatience = 3 * time.Second
+)
+
+// Config is what a Filter is made of.
+type Config struct {
+	Taker      Taker       // required
+	Writer     Writer      // required
+	Rules      Rules       // required
+	Log        *zap.Logger // required
+	Registerer prometheus.Registerer
+	// StoreAll stores every event, whether anyone keeps it or not.
+	StoreAll bool
+}
+
+// Filter is the stage.
+type Filter struct {
+	taker    Taker
+	writer   Writer
+	log      *zap.Logger
+	counters *counters
+	rules    *ruleset
+	judges   []*judge
+	tally    *tally
+	status   status
+	jobs     sync.Pool
+	// away says that the last shift ended because the store failed. Only Run's
+	// goroutine uses it.
+	away bool
+}
+
+// New makes a filter; Run starts it.
+func New(c Config) *Filter {
+	f := &Filter{
+		taker:    c.Taker,
+		writer:   c.Writer,
+		log:      c.Log,
+		counters: newCounters(c.Registerer),
+		tally:    newTally(c.Writer, c.Log),
+		jobs:     sync.Pool{New: func() any { return newJob() }},
+	}
+	f.status.begin(time.Now())
+	f.rules = newRuleset(c.Rules, c.Log, f.counters, &f.status)
+	sample := newSampler(sampleQuota)
+	for range runtime.GOMAXPROCS(0) {
+		f.judges = append(f.judges, &judge{
+			matcher: f.rules.index.NewMatcher(), links: f.rules.links, sample: sample, storeAll: c.StoreAll,
+		})
+	}
+	return f
+}
+
+// Run takes, judges and writes until ctx ends; then it takes no more and
+// returns nil once what was in hand is finished or given back, which takes at
+// most about 13 s. Neither buffer nor store need to be reachable.
+//
+// Errors: what the buffer or the rules' store answers that is not transient.
+func (f *Filter) Run(ctx context.Context) error {
+	if err := f.rules.load(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped as asked, before there was anything to do
+		}
+		return fmt.Errorf("filter: load rules: %w", err)
+	}
+	side, stopSide := context.WithCancel(context.WithoutCancel(ctx))
+	var sides sync.WaitGroup
+	sides.Go(func() { f.rules.follow(side) })
+	sides.Go(func() { f.tally.flushEvery(side, flushEvery) })
+	sides.Go(func() { f.status.measure(side) })
+	err := f.shifts(ctx)
+	stopSide()
+	sides.Wait()
+	f.tally.last(ctx)
+	f.status.set(StateStopped)
+	return err
+}
+
+// shifts runs one shift after the other until ctx ends or one fails for good.
+func (f *Filter) shifts(ctx context.Context) error {
+	for ctx.Err() == nil {
+		// A shift that committed something ends without an error, so that the
+		// backoff begins anew.
+		err := retry.Do(ctx, f.shift, func(err error, wait time.Duration) {
+			f.log.Debug("store still away", zap.Error(err), zap.Duration(obs.Delay, wait))
+		})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shift runs the pipeline once.
+//
+// Errors: transient when the store failed before anything was committed; else
+// what the buffer answers that is not transient.
+func (f *Filter) shift(ctx context.Context) error {
+	if f.away {
+		if err := f.ping(ctx); err != nil {
+			return retry.Transient(err)
+		}
+		f.log.Info("store answers, trying one frame")
+	}
+	f.status.set(StateRunning)
+	s := newShift(f, f.away)
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	f.away = s.trouble.Load() && s.left
+	if f.away && !s.committed.Load() {
+		return retry.Transient(errStoreAway)
+	}
+	return nil
+}
+
+func (f *Filter) ping(ctx context.Context) error {
+	return call(ctx, callTimeout, f.writer.Ping)
+}
+
+// Status tells how the filter fares.
+func (f *Filter) Status() Status {
+	s := f.status.snapshot()
+	s.Rules = f.rules.index.Len()
+	return s
+}

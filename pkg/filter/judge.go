@@ -1,0 +1,171 @@
+package filter
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+)
+
+// maxJobMemory is how much memory a job keeps for the next frame.
+const maxJobMemory = 4 << 20
+
+// judge decides about events; one goroutine uses it at a time.
+type judge struct {
+	matcher  *rule.Matcher
+	links    *links
+	sample   *sampler
+	storeAll bool
+}
+
+// job is one frame being judged and what was decided. It owns all memory that
+// its verdicts point to, so that nothing of an event is copied.
+type job struct {
+	delivery event.Delivery
+	header   event.Header
+	verdicts []event.Verdict
+	bytes    int // of JSON
+	// What the counters want to know.
+	events, deletions, sampled, matches int
+
+	reader *event.Reader
+	// kept are the events of verdicts, then those whose memory is free.
+	kept  []*event.Event
+	refs  []event.Ref
+	json  []byte
+	match []event.Match
+	rules []event.RuleMatch
+	spans []event.Span
+	users []int64
+}
+
+func newJob() *job { return &job{reader: event.NewReader()} }
+
+// reset forgets the frame; false when the job has grown too large to be kept.
+func (j *job) reset() bool {
+	clear(j.rules)
+	clear(j.spans)
+	clear(j.refs)
+	clear(j.verdicts)
+	clear(j.match)
+	*j = job{
+		reader: j.reader, kept: j.kept, verdicts: j.verdicts[:0], refs: j.refs[:0], json: j.json[:0],
+		match: j.match[:0], rules: j.rules[:0], spans: j.spans[:0], users: j.users[:0],
+	}
+	return cap(j.json) <= maxJobMemory && len(j.kept) <= maxBatchVerdicts
+}
+
+// judge fills j with the verdicts on a frame.
+//
+// Errors: event.ErrFrameVersion, event.ErrFrameDamaged.
+func (j *job) judge(d event.Delivery, g *judge) error {
+	j.delivery = d
+	var err error
+	if j.header, err = j.reader.Open(d.Data); err != nil {
+		return fmt.Errorf("filter: open frame: %w", err)
+	}
+	g.sample.turn()
+	for {
+		ev := j.spare()
+		more, err := j.reader.Next(ev)
+		if err != nil {
+			return fmt.Errorf("filter: read frame: %w", err)
+		}
+		if !more {
+			j.bytes = len(j.json)
+			return nil
+		}
+		j.events++
+		j.decide(ev, g)
+	}
+}
+
+// spare is memory for the next event, which is used again unless a verdict
+// keeps it.
+func (j *job) spare() *event.Event {
+	if len(j.verdicts) == len(j.kept) {
+		j.kept = append(j.kept, new(event.Event))
+	}
+	return j.kept[len(j.verdicts)]
+}
+
+// decide adds a verdict on ev, if it needs one.
+func (j *job) decide(ev *event.Event, g *judge) {
+	if ev.Deleted {
+		j.deletions++
+		j.verdicts = append(j.verdicts, event.Verdict{Event: ev})
+		return
+	}
+	v := event.Verdict{Event: ev, Judged: j.judgedBy(ev, g.links)}
+	v.Matches = j.matchesOf(g.matcher, g.matcher.Match(ev, v.Judged))
+	v.Stored = g.storeAll
+	if len(v.Matches) == 0 && len(ev.Audience) == 0 && !v.Stored {
+		v.Stored = g.sample.take(ev.Key)
+	}
+	if len(v.Matches) == 0 && !v.Stored && !ev.Revised {
+		return
+	}
+	if v.Stored && len(v.Matches) == 0 {
+		j.sampled++
+	}
+	start := len(j.json)
+	j.json = ev.AppendJSON(j.json)
+	v.JSON = j.json[start:len(j.json):len(j.json)]
+	j.keepRefs(ev)
+	j.verdicts = append(j.verdicts, v)
+}
+
+// judgedBy lists the users whose rules judge ev: those linked to an account
+// that saw it; nil, everyone, when it is public.
+func (j *job) judgedBy(ev *event.Event, l *links) []int64 {
+	if len(ev.Audience) == 0 {
+		return nil
+	}
+	start := len(j.users)
+	j.users = l.appendUsers(j.users, ev.Audience)
+	users := j.users[start:]
+	slices.Sort(users)
+	users = slices.Compact(users)
+	j.users = j.users[:start+len(users)]
+	if len(users) == 0 {
+		return []int64{} // nobody; nil would be everyone
+	}
+	return users[:len(users):len(users)]
+}
+
+// matchesOf turns hits, which come by ascending user and rule, into matches.
+func (j *job) matchesOf(m *rule.Matcher, hits []rule.Hit) []event.Match {
+	first := len(j.match)
+	for i := 0; i < len(hits); {
+		user, firstRule := hits[i].User, len(j.rules)
+		for ; i < len(hits) && hits[i].User == user; i++ {
+			j.rules = append(j.rules, j.ruleMatch(m, hits[i]))
+		}
+		j.match = append(j.match, event.Match{User: user, Rules: j.rules[firstRule:len(j.rules):len(j.rules)]})
+	}
+	j.matches += len(j.match) - first
+	return j.match[first:len(j.match):len(j.match)]
+}
+
+func (j *job) ruleMatch(m *rule.Matcher, h rule.Hit) event.RuleMatch {
+	first := len(j.spans)
+	j.spans = append(j.spans, m.Spans(h)...)
+	return event.RuleMatch{
+		ID:    strconv.FormatInt(h.Rule.ID, 10),
+		Tag:   h.Rule.Tag,
+		Spans: j.spans[first:len(j.spans):len(j.spans)],
+	}
+}
+
+// keepRefs gives ev references of its own: the reader's are overwritten by the
+// next event.
+func (j *job) keepRefs(ev *event.Event) {
+	for _, ref := range []**event.Ref{&ev.ReplyTo, &ev.RepostOf, &ev.QuoteOf} {
+		if *ref != nil {
+			j.refs = append(j.refs, **ref)
+			*ref = &j.refs[len(j.refs)-1]
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package filter
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+)
+
+// flushEvery is how old the counts of rules in the store may be.
+const flushEvery = 5 * time.Second
+
+// tally gathers what rules matched, by the hour, and adds it to the store now
+// and then. Counts are for people: they survive an outage of the store, but not
+// the end of the process during one.
+type tally struct {
+	writer Writer
+	log    *zap.Logger
+	mu     sync.Mutex
+	counts map[tallyKey]int64
+}
+
+type tallyKey struct {
+	rule int64
+	hour int64 // since 1970
+}
+
+func newTally(w Writer, log *zap.Logger) *tally {
+	return &tally{writer: w, log: log, counts: make(map[tallyKey]int64)}
+}
+
+// add counts the matches of committed verdicts.
+func (t *tally) add(verdicts []event.Verdict, now time.Time) {
+	hour := now.Unix() / 3600
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range verdicts {
+		for _, m := range verdicts[i].Matches {
+			for k := range m.Rules {
+				if id, err := strconv.ParseInt(m.Rules[k].ID, 10, 64); err == nil {
+					t.counts[tallyKey{id, hour}]++
+				}
+			}
+		}
+	}
+}
+
+// flushEvery flushes until ctx ends.
+func (t *tally) flushEvery(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := t.flush(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			t.log.Warn("counts of rules wait for the store", zap.Error(err))
+		}
+		failing = err != nil
+	}
+}
+
+// last flushes once more when the filter stops.
+func (t *tally) last(ctx context.Context) {
+	if err := t.flush(context.WithoutCancel(ctx)); err != nil {
+		t.log.Warn("counts of rules are lost", zap.Error(err))
+	}
+}
+
+// flush adds the counts to the store; those it does not take are kept.
+func (t *tally) flush(ctx context.Context) error {
+	t.mu.Lock()
+	taken := t.counts
+	t.counts = make(map[tallyKey]int64, len(taken))
+	t.mu.Unlock()
+	if len(taken) == 0 {
+		return nil
+	}
+	counts := make([]rule.Count, 0, len(taken))
+	for k, n := range taken {
+		counts = append(counts, rule.Count{Rule: k.rule, Hour: time.Unix(k.hour*3600, 0).UTC(), Matches: n})
+	}
+	err := call(ctx, callTimeout, func(ctx context.Context) error { return t.writer.AddRuleCounts(ctx, counts) })
+	if err != nil {
+		t.putBack(taken)
+	}
+	return err
+}
+
+func (t *tally) putBack(counts map[tallyKey]int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, n := range counts {
+		t.counts[k] += n
+	}
+}
