@@ -1,0 +1,244 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"riffle/pkg/auth"
+)
+
+const (
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// writeTimeout leaves the longest wait enough time for a slow client.
+	writeTimeout = maxWait + 30*time.Second
+	maxHeader    = 16 << 10
+	touchPause   = 10 * time.Second
+)
+
+// Store is all that the api asks of the store, by resource.
+type Store interface {
+	MatchReader
+	NumberReader
+	RuleReader
+	RuleWriter
+	TokenKeeper
+	TokenStore
+	UserStore
+	LoginStore
+	Pinger
+}
+
+// Config says what an API works with. Store, Depths, Stages and Log are
+// required.
+type Config struct {
+	Store  Store
+	Depths DepthReader
+	Stages StageReader
+	Log    *zap.Logger
+	// Registerer takes the counters; nil: nothing is counted.
+	Registerer prometheus.Registerer
+	// Version is this build's, shown by /v1/status.
+	Version string
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// API answers requests. New builds it, Run keeps its background parts going,
+// Handler or Serve takes the requests.
+type API struct {
+	store   Store
+	depths  DepthReader
+	stages  StageReader
+	log     *zap.Logger
+	now     func() time.Time
+	version string
+
+	counters *counters
+	tokens   *tokenCache
+	news     *news
+	health   *health
+	origin   *http.CrossOriginProtection
+	requests requestIDs
+	routes   *http.ServeMux
+
+	stopOnce sync.Once
+	stopping chan struct{} // closed when Run ends: nobody waits any longer
+}
+
+// New builds an API that does nothing yet.
+//
+// Errors: the registerer's, when counters of this name exist.
+func New(config Config) (*API, error) {
+	counters, err := newCounters(config.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("api: register counters: %w", err)
+	}
+	now := config.Now
+	if now == nil {
+		now = time.Now
+	}
+	a := &API{
+		store: config.Store, depths: config.Depths, stages: config.Stages,
+		log: config.Log, now: now, version: config.Version,
+		counters: counters,
+		tokens:   newTokenCache(config.Store, now, config.Log),
+		news:     newNews(config.Store, config.Log),
+		health:   &health{store: config.Store, log: config.Log, gauge: counters},
+		origin:   http.NewCrossOriginProtection(),
+		requests: newRequestIDs(),
+		stopping: make(chan struct{}),
+	}
+	a.routes = a.mux()
+	return a, nil
+}
+
+// Who may call what: a token needs one of these scopes.
+const (
+	reading  = auth.Read
+	writing  = auth.Write
+	anyScope = auth.Read | auth.Write | auth.Admin
+)
+
+// route is one call of the API.
+type route struct {
+	pattern string
+	// scopes: the asker needs one of them; 0: anybody may call.
+	scopes auth.Scopes
+	serve  func(w http.ResponseWriter, r *http.Request, who *identity) error
+	// offline calls work while the store is away.
+	offline bool
+	// params: the call reads parameters, and says which it does not know; the
+	// others take none.
+	params bool
+}
+
+func (a *API) table() []route {
+	return []route{
+		{pattern: "GET /v1/matches", scopes: reading, serve: a.listMatches, params: true},
+		{pattern: "GET /v1/matches/{id}", scopes: reading, serve: a.showMatch},
+		{pattern: "GET /v1/rules", scopes: reading, serve: a.listRules},
+		{pattern: "POST /v1/rules", scopes: writing, serve: a.addRule},
+		{pattern: "GET /v1/rules/{id}", scopes: reading, serve: a.showRule},
+		{pattern: "PUT /v1/rules/{id}", scopes: writing, serve: a.replaceRule},
+		{pattern: "DELETE /v1/rules/{id}", scopes: writing, serve: a.removeRule},
+		{pattern: "POST /v1/rules/validate", scopes: reading | writing, serve: a.validateRule},
+		{pattern: "GET /v1/me", scopes: anyScope, serve: a.showMe},
+		{pattern: "GET /v1/tokens", scopes: reading, serve: a.listTokens},
+		{pattern: "POST /v1/tokens", scopes: writing, serve: a.addToken},
+		{pattern: "DELETE /v1/tokens/{id}", scopes: writing, serve: a.revokeToken},
+		{pattern: "GET /v1/users", scopes: auth.Admin, serve: a.listUsers},
+		{pattern: "POST /v1/users", scopes: auth.Admin, serve: a.addUser},
+		{pattern: "GET /v1/users/{id}", scopes: auth.Admin, serve: a.showUser},
+		{pattern: "DELETE /v1/users/{id}", scopes: auth.Admin, serve: a.removeUser},
+		{pattern: "GET /v1/status", scopes: auth.Admin, serve: a.showStatus, offline: true},
+		{pattern: "POST /v1/session", serve: a.logIn},
+		{pattern: "DELETE /v1/session", scopes: anyScope, serve: a.logOut},
+	}
+}
+
+// mux puts the routes together. What matches none of them ends in the fallback,
+// so that 404 and 405 come in the envelope too.
+func (a *API) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, rt := range a.table() {
+		mux.Handle(rt.pattern, a.endpoint(rt))
+	}
+	mux.HandleFunc("GET /livez", a.live)
+	mux.HandleFunc("GET /readyz", a.ready)
+	a.addPage(mux)
+	mux.Handle("/", a.fallback(mux))
+	return mux
+}
+
+// Handler answers all requests.
+func (a *API) Handler() http.Handler { return a.frame(a.routes) }
+
+// Run keeps the background parts going until ctx ends: it wakes who waits for
+// news, looks at the store, and writes when tokens were used. After it, nobody
+// waits any longer, and the API can only be let go.
+func (a *API) Run(ctx context.Context) error {
+	defer a.stopOnce.Do(func() { close(a.stopping) })
+	var parts sync.WaitGroup
+	parts.Go(func() { a.news.run(ctx) })
+	parts.Go(func() { a.health.run(ctx) })
+	parts.Go(func() { a.touchTokens(ctx) })
+	<-ctx.Done()
+	a.stopOnce.Do(func() { close(a.stopping) })
+	parts.Wait()
+	return nil
+}
+
+func (a *API) touchTokens(ctx context.Context) {
+	for sleep(ctx, touchPause) {
+		a.tokens.touch(ctx)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	a.tokens.touch(last)
+}
+
+func (a *API) stopped() bool {
+	select {
+	case <-a.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// untilStop is ctx, ended when the api stops too.
+func (a *API) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := make(chan struct{})
+	go func() {
+		select {
+		case <-a.stopping:
+			cancel()
+		case <-stop:
+		}
+	}()
+	return ctx, sync.OnceFunc(func() { cancel(); close(stop) })
+}
+
+// Serve answers requests on l, beside Run, until ctx ends; then it takes no
+// more, lets those in hand finish within drain, and closes the rest.
+func (a *API) Serve(ctx context.Context, l net.Listener, drain time.Duration) error {
+	server := a.server()
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("api: serve: %w", err)
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if err := server.Shutdown(late); err != nil {
+		a.log.Warn("requests cut off", zap.Error(err))
+		return errors.Join(server.Close())
+	}
+	return nil
+}
+
+// server sets the limits that keep a slow or silent client from holding
+// anything. There is no limit for reading a whole request: the standard
+// library would end a long wait with it; bodies have their own.
+func (a *API) server() *http.Server {
+	return &http.Server{
+		Handler:           a.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          quiet(a.log),
+	}
+}

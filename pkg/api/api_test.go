@@ -1,0 +1,555 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestUnknownPaths(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	owner := w.token(t, w.alice, auth.Read)
+	for call, allow := range map[string]string{
+		"GET /v1":           "",
+		"GET /v1/":          "",
+		"GET /v1/match":     "",
+		"GET /v1/rules/1/x": "",
+		"GET /v2/matches":   "",
+		"GET /favicon.ico":  "",
+		"POST /v1/matches":  "GET, HEAD",
+		"DELETE /v1/rules":  "GET, HEAD, POST",
+		"PATCH /v1/rules/1": "GET, HEAD, PUT, DELETE",
+		"OPTIONS /v1/me":    "GET, HEAD",
+		"POST /livez":       "GET, HEAD",
+		"PUT /":             "GET, HEAD",
+		"GET /v1/session":   "POST, DELETE",
+		"BREW /v1/users":    "GET, HEAD, POST",
+	} {
+		answer := w.do(t, owner, call, "")
+		if got := answer.header.Get("Allow"); got != allow {
+			t.Errorf("%s: got Allow %q, want %q", call, got, allow)
+		}
+		if allow == "" {
+			answer.wantFailure(t, http.StatusNotFound, "not_found")
+		} else {
+			answer.wantFailure(t, http.StatusMethodNotAllowed, "method_not_allowed")
+		}
+	}
+}
+
+func TestUnknownParameters(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	all := w.token(t, w.alice, auth.Read|auth.Write|auth.Admin)
+	for _, rt := range w.api.table() {
+		method, path, _ := strings.Cut(rt.pattern, " ")
+		if method == http.MethodGet {
+			call := "GET " + strings.ReplaceAll(path, "{id}", "1") + "?bogus=1"
+			w.do(t, all, call, "").wantFailure(t, http.StatusBadRequest, "bad_parameter")
+		}
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	good := w.token(t, w.alice, auth.Read).Get("Authorization")
+	expired := auth.NewToken()
+	_, err := w.store.AddToken(t.Context(), auth.Token{User: w.alice.ID, Hash: expired.Hash(), Scopes: auth.Read, ExpiresAt: time.Now().Add(-time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := auth.NewSession().Reveal()
+	for name, test := range map[string]struct {
+		header http.Header
+		status int
+	}{
+		"good":              {http.Header{"Authorization": {good}}, http.StatusOK},
+		"lower-case scheme": {http.Header{"Authorization": {"bearer" + good[6:]}}, http.StatusOK},
+		"none":              {nil, http.StatusUnauthorized},
+		"empty":             {http.Header{"Authorization": {"Bearer "}}, http.StatusUnauthorized},
+		"another scheme":    {http.Header{"Authorization": {"Basic YTpi"}}, http.StatusUnauthorized},
+		"no scheme":         {http.Header{"Authorization": {good[7:]}}, http.StatusUnauthorized},
+		"mistyped":          {http.Header{"Authorization": {good[:len(good)-1] + "!"}}, http.StatusUnauthorized},
+		"unknown":           {http.Header{"Authorization": {"Bearer " + auth.NewToken().Reveal()}}, http.StatusUnauthorized},
+		"expired":           {http.Header{"Authorization": {"Bearer " + expired.Reveal()}}, http.StatusUnauthorized},
+		"in the query":      {http.Header{"Cookie": {"riffle_session=" + good[7:]}}, http.StatusUnauthorized},
+		"unknown session":   {http.Header{"Cookie": {"riffle_session=" + session}}, http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := w.do(t, test.header, "GET /v1/me", "").want(t, test.status)
+			if test.status == http.StatusUnauthorized && !strings.HasPrefix(answer.header.Get("WWW-Authenticate"), "Bearer ") {
+				t.Errorf("got WWW-Authenticate %q", answer.header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+// TestNoSecretInLog uses every way to send a secret and then looks for it.
+func TestNoSecretInLog(t *testing.T) {
+	t.Parallel()
+	w, m := memoryWorld(t)
+	header := w.token(t, w.alice, auth.Read|auth.Write)
+	secret := strings.TrimPrefix(header.Get("Authorization"), "Bearer ")
+	code := w.login(t, w.alice, auth.Read, time.Now().Add(time.Minute))
+	w.do(t, header, "GET /v1/me", "")
+	w.do(t, header, "GET /v1/matches?token="+secret, "")
+	w.do(t, header, "GET /v1/"+secret, "")
+	w.do(t, nil, "POST /v1/session", code)
+	m.setDown(errors.New("broken"))
+	w.do(t, header, "GET /v1/matches", "").wantFailure(t, http.StatusInternalServerError, "internal")
+	if w.logs.Len() == 0 {
+		t.Fatal("got no log, want one line a request")
+	}
+	for _, line := range w.logs.All() {
+		encoded, err := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()).EncodeEntry(line.Entry, line.Context)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := encoded.String()
+		for _, hidden := range []string{secret, secret[8:], code[9:40]} {
+			if strings.Contains(text, hidden) {
+				t.Errorf("got a secret in the log: %s", text)
+			}
+		}
+	}
+}
+
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	w, m := memoryWorld(t)
+	all := w.token(t, w.alice, auth.Read|auth.Write|auth.Admin)
+	w.do(t, all, "GET /v1/status", "").want(t, http.StatusOK)
+	m.setDown(errAway)
+	for _, rt := range w.api.table() {
+		method, path, _ := strings.Cut(rt.pattern, " ")
+		call := method + " " + strings.ReplaceAll(path, "{id}", "1")
+		body := map[string]string{
+			"POST /v1/rules": `{"value":"a"}`, "PUT /v1/rules/1": `{"value":"a"}`, "POST /v1/tokens": `{}`, "POST /v1/users": `{"name":"x"}`,
+			"POST /v1/session": loginBody(t),
+		}[call]
+		if rt.offline || call == "POST /v1/rules/validate" || call == "DELETE /v1/session" {
+			continue
+		}
+		answer := w.do(t, all, call, body).wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+		if answer.header.Get("Retry-After") == "" || strings.Contains(answer.body, "10.0.0.1") {
+			t.Errorf("%s: got Retry-After %q and %s", call, answer.header.Get("Retry-After"), answer.body)
+		}
+	}
+	status := w.do(t, all, "GET /v1/status", "").want(t, http.StatusOK)
+	if got := into[statusAnswer](t, status.Data); got.Store.Reachable || !got.Buffer.Reachable {
+		t.Errorf("got %s, want the store away and the buffer there", status.Data)
+	}
+	stranger := http.Header{"Authorization": {"Bearer " + auth.NewToken().Reveal()}}
+	w.do(t, stranger, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+	m.setDown(nil)
+	w.do(t, all, "GET /v1/matches", "").want(t, http.StatusOK)
+}
+
+func loginBody(t *testing.T) string {
+	t.Helper()
+	code, err := auth.NewLogin(auth.Read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return `{"code":"` + code.Reveal() + `"}`
+}
+
+type statusAnswer struct {
+	Version string
+	Store   struct{ Reachable bool }
+	Buffer  struct {
+		Reachable bool
+		Events    int64
+		LagMS     int64 `json:"lag_ms"`
+		Sources   []struct{ Source string }
+	}
+	Stages []struct{ Stage, Name, State string }
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	admin := w.token(t, w.alice, auth.Admin)
+	w.neighbours.depths = []event.Depth{
+		{Source: "a", Events: 3, Oldest: event.TimeOf(time.Now().Add(-time.Minute))}, {Source: "b", Events: 4},
+	}
+	w.neighbours.stages = []Stage{{Stage: "ingest", Name: "a", State: "paused"}}
+	answer := w.do(t, admin, "GET /v1/status", "").want(t, http.StatusOK)
+	got := into[statusAnswer](t, answer.Data)
+	if got.Version != "test" || !got.Store.Reachable || !got.Buffer.Reachable || got.Buffer.Events != 7 || len(got.Buffer.Sources) != 2 {
+		t.Errorf("got %s", answer.Data)
+	}
+	if got.Buffer.LagMS < 60_000 || got.Buffer.LagMS > 90_000 {
+		t.Errorf("got lag %d ms, want a minute", got.Buffer.LagMS)
+	}
+	if len(got.Stages) != 1 || got.Stages[0].State != "paused" {
+		t.Errorf("got stages %+v", got.Stages)
+	}
+	w.neighbours.err = errAway
+	answer = w.do(t, admin, "GET /v1/status", "").want(t, http.StatusOK)
+	if got := into[statusAnswer](t, answer.Data); got.Buffer.Reachable || !got.Store.Reachable {
+		t.Errorf("got %s, want the buffer away and the store there", answer.Data)
+	}
+}
+
+// broken panics where a handler asks for rules.
+type broken struct{ *memory }
+
+func (broken) Rules(context.Context, int64) ([]rule.Rule, error) { panic("a bug") }
+
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, broken{newMemory(time.Now)}, time.Now)
+	answer := w.do(t, w.token(t, w.alice, auth.Read), "GET /v1/rules", "").wantFailure(t, http.StatusInternalServerError, "internal")
+	lines := w.logs.FilterMessage("panic in a request").All()
+	if len(lines) != 1 {
+		t.Fatalf("got %d lines about a panic, want 1", len(lines))
+	}
+	fields := lines[0].ContextMap()
+	if fields["request_id"] != answer.header.Get("X-Request-Id") || fields["request_id"] == "" {
+		t.Errorf("got request_id %v, want that of the answer", fields["request_id"])
+	}
+	if stack, _ := fields["stack"].(string); !strings.Contains(stack, "broken.Rules") {
+		t.Errorf("got stack %v, want where it happened", fields["stack"])
+	}
+	if strings.Contains(answer.body, "a bug") {
+		t.Errorf("got our internals: %s", answer.body)
+	}
+}
+
+func TestCounters(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	api, err := New(Config{Store: newMemory(time.Now), Depths: &neighbours{}, Stages: &neighbours{}, Log: zap.NewNop(), Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"/v1/rules/1", "/v1/rules/2", "/v1/x"} {
+		api.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", target, nil))
+	}
+	want := `
+# HELP riffle_api_requests_total Requests by route and status. Many 503: see riffle_api_store_away. Many 401: a client uses a revoked token. Many 500: see the log.
+# TYPE riffle_api_requests_total counter
+riffle_api_requests_total{route="/v1/rules/{id}",status="401"} 2
+riffle_api_requests_total{route="other",status="404"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "riffle_api_requests_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPage(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	for target, want := range map[string]string{
+		"/": "text/html; charset=utf-8", "/page.js": "text/javascript; charset=utf-8", "/page.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml",
+	} {
+		answer := w.do(t, nil, "GET "+target, "").want(t, http.StatusOK)
+		if got := answer.header.Get("Content-Type"); got != want {
+			t.Errorf("%s: got type %q, want %q", target, got, want)
+		}
+		policy := answer.header.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: got policy %q", target, policy)
+		}
+		for _, markup := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "onclick=", "style="} {
+			if strings.Contains(answer.body, markup) {
+				t.Errorf("%s: got %s, which could make text into markup", target, markup)
+			}
+		}
+	}
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		w := newWorld(t, m, time.Now)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.api.Run(ctx) }()
+		ready := func(status int, line string) {
+			t.Helper()
+			time.Sleep(2 * pingEvery)
+			if got := w.do(t, nil, "GET /readyz", "").want(t, status); got.body != line+"\n" {
+				t.Errorf("got %q, want %q", got.body, line)
+			}
+		}
+		ready(http.StatusOK, "ok")
+		m.setDown(errAway)
+		ready(http.StatusOK, "store away")
+		w.do(t, nil, "GET /livez", "").want(t, http.StatusOK)
+		m.setDown(nil)
+		ready(http.StatusOK, "ok")
+		if got := w.logs.FilterMessage("store away").Len() + w.logs.FilterMessage("store back").Len(); got != 2 {
+			t.Errorf("got %d lines about one outage, want 2", got)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		ready(http.StatusServiceUnavailable, "stopping")
+	})
+}
+
+func TestTokenCache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		w := newWorld(t, m, time.Now)
+		header := w.token(t, w.alice, auth.Read)
+		for range 100 {
+			w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK)
+		}
+		if m.lookups != 1 {
+			t.Errorf("got %d lookups for 100 requests at once, want 1", m.lookups)
+		}
+		if err := m.RevokeToken(t.Context(), w.alice.ID, m.tokens[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		w.do(t, header, "GET /v1/me", "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
+	})
+}
+
+func TestTokenCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	cache := newTokenCache(newMemory(time.Now), time.Now, zap.NewNop())
+	for range tokenEntries + 10 {
+		cache.entry(auth.NewToken().Hash())
+	}
+	if got := len(cache.entries); got > tokenEntries {
+		t.Errorf("got %d entries, want at most %d", got, tokenEntries)
+	}
+}
+
+func TestLastUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		w := newWorld(t, m, time.Now)
+		header := w.token(t, w.alice, auth.Read)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.api.Run(ctx) }()
+		began := time.Now()
+		for range 30 {
+			w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK)
+			time.Sleep(time.Second)
+		}
+		m.mu.Lock()
+		if got := m.tokens[0].LastUsedAt; !got.Equal(began) {
+			t.Errorf("got last use %v, want %v: the first of the minute", got, began)
+		}
+		m.mu.Unlock()
+		time.Sleep(time.Minute)
+		w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK)
+		used := time.Now()
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if got := m.tokens[0].LastUsedAt; !got.Equal(used) {
+			t.Errorf("got last use %v, want %v, written at the stop", got, used)
+		}
+	})
+}
+
+// waiting is a world in virtual time, with its background parts running.
+func waiting(t *testing.T, test func(t *testing.T, w *world, m *memory, stop func())) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		w := newWorld(t, m, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.api.Run(ctx) }()
+		test(t, w, m, cancel)
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestWaitEndsWithNews(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, m *memory, _ func()) {
+		reader := w.token(t, w.alice, auth.Read)
+		next := into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
+		began := time.Now()
+		time.AfterFunc(10*time.Second, func() {
+			keep(t, m, w.bob.ID, "test:1", "of another", "a", 1)
+		})
+		time.AfterFunc(20*time.Second, func() { keep(t, m, w.alice.ID, "test:2", "hers", "a", 1) })
+		page := w.do(t, reader, "GET /v1/matches?wait=25s&after="+next, "").want(t, http.StatusOK)
+		if got := into[[]matchForm](t, page.Data); len(got) != 1 || got[0].Change != "new" {
+			t.Errorf("got %s, want one new match", page.Data)
+		}
+		if took := time.Since(began); took < 20*time.Second || took > 20*time.Second+2*newsEvery {
+			t.Errorf("got an answer after %v, want 20s and at most %v", took, 2*newsEvery)
+		}
+		if page.header.Get("ETag") != "" {
+			t.Errorf("got ETag %q, want none with wait", page.header.Get("ETag"))
+		}
+	})
+}
+
+func TestWaitSkipsWhatIsFilteredOut(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, m *memory, _ func()) {
+		reader := w.token(t, w.alice, auth.Read)
+		next := into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
+		time.AfterFunc(1*time.Second, func() { keep(t, m, w.alice.ID, "test:1", "text", "other", 1) })
+		time.AfterFunc(2*time.Second, func() { keep(t, m, w.alice.ID, "test:2", "text", "wanted", 1) })
+		page := w.do(t, reader, "GET /v1/matches?tag=wanted&wait=25s&after="+next, "").want(t, http.StatusOK)
+		if got := into[[]matchForm](t, page.Data); len(got) != 1 || keyOf(t, got[0]) != "test:2" {
+			t.Errorf("got %s, want test:2 alone", page.Data)
+		}
+	})
+}
+
+func TestWaitRunsOut(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, _ *memory, _ func()) {
+		reader := w.token(t, w.alice, auth.Read)
+		began := time.Now()
+		page := w.do(t, reader, "GET /v1/matches?wait=25s", "").want(t, http.StatusOK)
+		if string(page.Data) != "[]" || into[pageSummary](t, page.Summary).Next == "" {
+			t.Errorf("got %s, want an empty page with a cursor", page.body)
+		}
+		if took := time.Since(began); took != 25*time.Second {
+			t.Errorf("got an answer after %v, want 25s", took)
+		}
+	})
+}
+
+func TestWaitEndsWithTheAPI(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, _ *memory, stop func()) {
+		reader := w.token(t, w.alice, auth.Read)
+		began := time.Now()
+		time.AfterFunc(5*time.Second, stop)
+		w.do(t, reader, "GET /v1/matches?wait=25s", "").want(t, http.StatusOK)
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("got an answer after %v, want 5s", took)
+		}
+	})
+}
+
+func TestWaitEndsWithTheToken(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, m *memory, _ func()) {
+		reader := w.token(t, w.alice, auth.Read)
+		id := m.tokens[0].ID
+		began := time.Now()
+		time.AfterFunc(5*time.Second, func() {
+			if err := m.RevokeToken(t.Context(), w.alice.ID, id); err != nil {
+				t.Error(err)
+			}
+		})
+		w.do(t, reader, "GET /v1/matches?wait=25s", "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
+		if took := time.Since(began); took > 7*time.Second {
+			t.Errorf("got an answer %v after the start, want it within 2 s of the revocation", took)
+		}
+	})
+}
+
+func TestWaitEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, _ *memory, _ func()) {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/matches?wait=25s", nil)
+		r.Header = w.token(t, w.alice, auth.Read)
+		ctx, leave := context.WithCancel(t.Context())
+		began := time.Now()
+		time.AfterFunc(3*time.Second, leave)
+		w.api.Handler().ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("got an end after %v, want 3s", took)
+		}
+	})
+}
+
+func TestExpiredCursor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, expiring{newMemory(time.Now)}, time.Now)
+	reader := w.token(t, w.alice, auth.Read)
+	w.do(t, reader, "GET /v1/matches?after="+string(appendCursor(nil, 1)), "").wantFailure(t, http.StatusGone, "cursor_expired")
+}
+
+// expiring keeps nothing of the past.
+type expiring struct{ *memory }
+
+func (expiring) Matches(context.Context, event.Query) (event.Page, error) {
+	return event.Page{}, event.ErrCursorExpired
+}
+
+// TestServe speaks to the real server, over a connection, until it stops in the
+// middle of a wait.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- w.api.Serve(ctx, listener, time.Minute) }()
+	go func() { ended <- w.api.Run(ctx) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	get := func(method, target string) *response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+listener.Addr().String()+target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = w.token(t, w.alice, auth.Read)
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return read(t, target, answer)
+	}
+	whole := get("GET", "/v1/matches").want(t, http.StatusOK)
+	head := get("HEAD", "/v1/matches").want(t, http.StatusOK)
+	if head.body != "" || head.header.Get("Content-Length") != whole.header.Get("Content-Length") {
+		t.Errorf("HEAD: got %q and Content-Length %s", head.body, head.header.Get("Content-Length"))
+	}
+	answered := make(chan *response, 1)
+	go func() { answered <- get("GET", "/v1/matches?wait=60s") }()
+	for w.api.news.users() == nil || len(w.api.news.users()) == 0 {
+		if !sleep(t.Context(), time.Millisecond) {
+			t.Fatal("nobody waits")
+		}
+	}
+	stop()
+	(<-answered).want(t, http.StatusOK)
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Errorf("got %v at the stop", err)
+		}
+	}
+}

@@ -1,0 +1,395 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+	"riffle/pkg/retry"
+	"riffle/pkg/rule"
+)
+
+// testStore is what the suite needs of a store: the api's part, and the means to
+// fill it.
+type testStore interface {
+	Store
+	AddLogin(ctx context.Context, hash [32]byte, user int64, expires time.Time) error
+	Write(ctx context.Context, batch *event.Batch) error
+}
+
+// memory is a store without a server. Its answers follow the contract of
+// event.Page; that the real ones do too is checked by running one suite on both.
+type memory struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	down    error // answered by every call while set
+	number  int64
+	users   []auth.User
+	tokens  []auth.Token
+	rules   []rule.Rule
+	logins  map[[32]byte]auth.Token
+	changes map[int64][]event.Change
+	lookups int
+}
+
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, number: now().UnixMicro(), logins: map[[32]byte]auth.Token{}, changes: map[int64][]event.Change{}}
+}
+
+var errAway = retry.Transient(errors.New("connection refused to 10.0.0.1:3306"))
+
+// setDown makes every call fail; nil ends the outage.
+func (m *memory) setDown(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = err
+}
+
+func (m *memory) next() int64 {
+	m.number = max(m.number+1, m.now().UnixMicro())
+	return m.number
+}
+
+func (m *memory) Ping(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.down
+}
+
+func (m *memory) LastNumber(_ context.Context, user int64) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	changes := m.changes[user]
+	if len(changes) == 0 {
+		return 0, m.down
+	}
+	return changes[len(changes)-1].Number, m.down
+}
+
+func (m *memory) Matches(_ context.Context, q event.Query) (event.Page, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down != nil {
+		return event.Page{}, m.down
+	}
+	var found []event.Change
+	for _, c := range m.changes[q.User] {
+		if wanted(&c, &q) {
+			found = append(found, c)
+		}
+	}
+	if !q.HasAfter {
+		slices.Reverse(found)
+	}
+	page := event.Page{More: len(found) > q.Limit, Next: m.number}
+	page.Changes = found[:min(len(found), q.Limit)]
+	switch {
+	case q.HasAfter && page.More:
+		page.Next = page.Changes[q.Limit-1].Number
+	case !q.HasAfter && len(page.Changes) > 0:
+		page.Prev = page.Changes[len(page.Changes)-1].Number
+	}
+	return page, nil
+}
+
+func wanted(c *event.Change, q *event.Query) bool {
+	if q.HasAfter && c.Number <= q.After || q.Before > 0 && c.Number >= q.Before {
+		return false
+	}
+	if len(q.IDs) > 0 && !slices.Contains(q.IDs, c.ID) {
+		return false
+	}
+	if c.Kind == event.ChangeDelete {
+		return q.HasAfter
+	}
+	var rules []event.RuleMatch
+	_ = json.Unmarshal(c.Rules, &rules)
+	tag := q.Tag == "" || slices.ContainsFunc(rules, func(r event.RuleMatch) bool { return r.Tag == q.Tag })
+	return tag && (q.Rule == "" || slices.ContainsFunc(rules, func(r event.RuleMatch) bool { return r.ID == q.Rule }))
+}
+
+// Write applies the verdicts of a batch.
+func (m *memory) Write(_ context.Context, batch *event.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, v := range batch.Verdicts {
+		if v.Event.Deleted {
+			for user := range m.changes {
+				m.put(user, v, nil)
+			}
+		}
+		for _, match := range v.Matches {
+			m.put(match.User, v, match.Rules)
+		}
+	}
+	return m.down
+}
+
+func (m *memory) put(user int64, v event.Verdict, rules []event.RuleMatch) {
+	key := event.ID(v.Event.Key)
+	raw := append(binary.AppendUvarint(nil, uint64(user)), key[:]...)
+	change := event.Change{ID: base64.RawURLEncoding.EncodeToString(raw), MatchedAt: event.TimeOf(m.now())}
+	at := slices.IndexFunc(m.changes[user], func(c event.Change) bool { return c.ID == change.ID })
+	if at >= 0 {
+		change.Kind = event.ChangeUpdate
+		m.changes[user] = slices.Delete(m.changes[user], at, at+1)
+	} else if v.Event.Deleted {
+		return
+	}
+	change.Number = m.next()
+	if v.Event.Deleted {
+		change.Kind, change.MatchedAt = event.ChangeDelete, 0
+	} else {
+		change.Event = v.JSON
+		change.Rules, _ = json.Marshal(rules)
+	}
+	m.changes[user] = append(m.changes[user], change)
+}
+
+func (m *memory) Rules(_ context.Context, user int64) ([]rule.Rule, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []rule.Rule
+	for _, r := range m.rules {
+		if r.User == user {
+			found = append(found, r)
+		}
+	}
+	return found, m.down
+}
+
+func (m *memory) Rule(_ context.Context, user, id int64) (rule.Rule, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, err := m.ruleAt(user, id)
+	if err != nil {
+		return rule.Rule{}, err
+	}
+	return m.rules[at], nil
+}
+
+func (m *memory) ruleAt(user, id int64) (int, error) {
+	at := slices.IndexFunc(m.rules, func(r rule.Rule) bool { return r.User == user && r.ID == id })
+	if at < 0 {
+		return at, cmp.Or(m.down, event.ErrNotFound)
+	}
+	return at, m.down
+}
+
+func (m *memory) taken(r rule.Rule) bool {
+	return slices.ContainsFunc(m.rules, func(o rule.Rule) bool {
+		return o.User == r.User && o.Canonical == r.Canonical && o.ID != r.ID
+	})
+}
+
+func (m *memory) AddRule(_ context.Context, r rule.Rule) (rule.Rule, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.taken(r) {
+		return rule.Rule{}, event.ErrExists
+	}
+	r.ID, r.CreatedAt, r.UpdatedAt, r.Number = m.next(), m.now(), m.now(), m.next()
+	m.rules = append(m.rules, r)
+	return r, m.down
+}
+
+func (m *memory) UpdateRule(_ context.Context, r rule.Rule) (rule.Rule, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, err := m.ruleAt(r.User, r.ID)
+	if err != nil {
+		return rule.Rule{}, err
+	}
+	if m.taken(r) {
+		return rule.Rule{}, event.ErrExists
+	}
+	r.CreatedAt, r.UpdatedAt, r.Number = m.rules[at].CreatedAt, m.now(), m.next()
+	m.rules[at] = r
+	return r, nil
+}
+
+func (m *memory) RemoveRule(_ context.Context, user, id int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, err := m.ruleAt(user, id)
+	if err != nil {
+		return err
+	}
+	m.rules = slices.Delete(m.rules, at, at+1)
+	return nil
+}
+
+func (m *memory) RuleCounts(context.Context, int64, time.Time) (map[int64]int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return map[int64]int64{}, m.down
+}
+
+func (m *memory) TokenByHash(_ context.Context, hash [32]byte) (auth.Token, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lookups++
+	for _, t := range m.tokens {
+		if t.Hash == hash {
+			return t, m.down
+		}
+	}
+	return auth.Token{}, cmp.Or(m.down, auth.ErrUnknownToken)
+}
+
+func (m *memory) TouchToken(_ context.Context, id int64, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.tokens {
+		if m.tokens[i].ID == id {
+			m.tokens[i].LastUsedAt = at
+		}
+	}
+	return m.down
+}
+
+func (m *memory) Tokens(_ context.Context, user int64) ([]auth.Token, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []auth.Token
+	for _, t := range m.tokens {
+		if t.User == user {
+			found = append(found, t)
+		}
+	}
+	return found, m.down
+}
+
+func (m *memory) AddToken(_ context.Context, t auth.Token) (auth.Token, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.ID, t.CreatedAt = m.next(), m.now()
+	m.tokens = append(m.tokens, t)
+	return t, m.down
+}
+
+func (m *memory) RevokeToken(_ context.Context, user, id int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.tokens {
+		if m.tokens[i].User == user && m.tokens[i].ID == id {
+			m.tokens[i].RevokedAt = m.now()
+			return m.down
+		}
+	}
+	return cmp.Or(m.down, event.ErrNotFound)
+}
+
+func (m *memory) Users(context.Context) ([]auth.User, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.users), m.down
+}
+
+func (m *memory) User(_ context.Context, id int64) (auth.User, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.users {
+		if u.ID == id {
+			return u, m.down
+		}
+	}
+	return auth.User{}, cmp.Or(m.down, event.ErrNotFound)
+}
+
+func (m *memory) AddUser(_ context.Context, name string) (auth.User, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.users {
+		if u.Name == name {
+			return auth.User{}, event.ErrExists
+		}
+	}
+	u := auth.User{ID: m.next(), Name: name, CreatedAt: m.now()}
+	m.users = append(m.users, u)
+	return u, m.down
+}
+
+func (m *memory) RemoveUser(_ context.Context, id int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := slices.IndexFunc(m.users, func(u auth.User) bool { return u.ID == id })
+	if at < 0 {
+		return cmp.Or(m.down, event.ErrNotFound)
+	}
+	m.users = slices.Delete(m.users, at, at+1)
+	m.tokens = slices.DeleteFunc(m.tokens, func(t auth.Token) bool { return t.User == id })
+	return m.down
+}
+
+func (m *memory) AddLogin(_ context.Context, hash [32]byte, user int64, expires time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.logins[hash] = auth.Token{User: user, ExpiresAt: expires}
+	return m.down
+}
+
+func (m *memory) TakeLogin(_ context.Context, hash [32]byte) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	login, ok := m.logins[hash]
+	delete(m.logins, hash)
+	if !ok || !login.ExpiresAt.After(m.now()) {
+		return 0, cmp.Or(m.down, auth.ErrUnknownLogin)
+	}
+	return login.User, m.down
+}
+
+// neighbours fakes the buffer and the stages' signs of life.
+type neighbours struct {
+	err    error
+	depths []event.Depth
+	stages []Stage
+}
+
+func (n *neighbours) Depths(context.Context) ([]event.Depth, error) { return n.depths, n.err }
+func (n *neighbours) Stages(context.Context) ([]Stage, error)       { return n.stages, n.err }
+
+// keep writes a match of one rule for a user, as a filter would.
+func keep(t testing.TB, s testStore, user int64, key, text, tag string, version int64) {
+	t.Helper()
+	ev := event.Event{Key: key, Version: version, Revised: version > 1, Network: "test", Source: "test", Text: text,
+		Author: event.Author{ID: "1", Handle: "ann"}, CreatedAt: 1_700_000_000_000, ReceivedAt: event.TimeOf(time.Now())}
+	write(t, s, event.Verdict{Event: &ev, JSON: ev.AppendJSON(nil), Matches: []event.Match{{User: user, Rules: []event.RuleMatch{
+		{ID: "7", Tag: tag, Spans: []event.Span{{Field: "text", Start: 0, End: min(3, len(text))}}},
+	}}}})
+}
+
+// forget writes the deletion of an event.
+func forget(t testing.TB, s testStore, key string) {
+	t.Helper()
+	write(t, s, event.Verdict{Event: &event.Event{Key: key, Version: event.VersionFinal, Deleted: true, Network: "test", Source: "test"}})
+}
+
+func write(t testing.TB, s testStore, v event.Verdict) {
+	t.Helper()
+	random := auth.NewToken().Hash()
+	delivery := event.Delivery{Source: "test", ID: event.FrameID(random[:16]), Stamp: 1, Count: 1}
+	if err := s.Write(t.Context(), &event.Batch{Deliveries: []event.Delivery{delivery}, Verdicts: []event.Verdict{v}}); err != nil {
+		t.Fatalf("write: %v", err)
+	}
+}
+
+func keys(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "test:" + strconv.Itoa(i)
+	}
+	return all
+}

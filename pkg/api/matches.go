@@ -1,0 +1,273 @@
+package api
+
+import (
+	"context"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"riffle/pkg/event"
+)
+
+const (
+	// pollAfter is what a poller is told to wait when it has everything.
+	pollAfter = time.Second
+	// recheckEvery is how often a waiting reader's token is looked at again.
+	recheckEvery = time.Second
+)
+
+// MatchReader reads the matches of one user.
+type MatchReader interface {
+	// Matches answers a query; see event.Page.
+	// Errors: event.ErrCursorExpired; transient ones marked.
+	Matches(ctx context.Context, q event.Query) (event.Page, error)
+}
+
+// listMatches serves GET /v1/matches.
+func (a *API) listMatches(w http.ResponseWriter, r *http.Request, who *identity) error {
+	q, err := parseMatchQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	q.User = who.user()
+	if q.wait > 0 {
+		page, err := a.awaitMatches(r.Context(), who, q)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		writePage(w, &page)
+		return nil
+	}
+	return a.pollMatches(w, r, q.Query)
+}
+
+// pollMatches answers at once, with 304 where the client has the answer.
+func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, q event.Query) error {
+	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+	defer cancel()
+	// Read before the page: a change between the two makes the tag older than
+	// the page, and the next poll reads once too often, never too seldom.
+	last, err := a.store.LastNumber(ctx, q.User)
+	if err != nil {
+		return err
+	}
+	tag := a.pageTag(last, &q)
+	header := w.Header()
+	header.Set("ETag", tag)
+	header.Set("Cache-Control", "private, no-cache")
+	if hasTag(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	page, err := a.store.Matches(ctx, q)
+	if err != nil {
+		header.Del("ETag")
+		return err
+	}
+	writePage(w, &page)
+	return nil
+}
+
+// pageTag makes the ETag of a page: what the user's newest change is, and what
+// was asked. It is weak, since poll_after_ms is advice and no content.
+func (a *API) pageTag(last int64, q *event.Query) string {
+	hash := fnv.New64a()
+	b := make([]byte, 0, 128)
+	for _, number := range []int64{q.User, q.Before, q.After, int64(q.Limit)} {
+		b = append(strconv.AppendInt(b, number, 36), '.')
+	}
+	b = strconv.AppendBool(b, q.HasAfter)
+	for _, text := range append([]string{a.version, q.Tag, q.Rule}, q.IDs...) {
+		b = strconv.AppendQuote(b, text)
+	}
+	_, _ = hash.Write(b) // never fails
+	tag := append(make([]byte, 0, 40), `W/"`...)
+	tag = append(strconv.AppendInt(tag, last, 36), '-')
+	tag = strconv.AppendUint(tag, hash.Sum64(), 36)
+	return string(append(tag, '"'))
+}
+
+// hasTag reports whether an If-None-Match header names the tag, by the weak
+// comparison of RFC 9110.
+func hasTag(header, tag string) bool {
+	if header == tag { // what nearly every client sends
+		return true
+	}
+	opaque := strings.TrimPrefix(tag, "W/")
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == opaque {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitMatches reads like pollMatches, but holds an empty page back until there
+// is a change, the time is over, or the api stops.
+func (a *API) awaitMatches(ctx context.Context, who *identity, q matchQuery) (event.Page, error) {
+	waiting, cancel := a.untilStop(ctx)
+	defer cancel()
+	waiting, cancelWait := context.WithTimeout(waiting, q.wait)
+	defer cancelWait()
+	for {
+		seen, page, err := a.readNow(ctx, q.Query)
+		if err != nil || len(page.Changes) > 0 {
+			return page, err
+		}
+		if q.HasAfter {
+			q.After = page.Next // what was looked at and left out is not looked at again
+		}
+		changed, err := a.awaitChange(waiting, who, seen)
+		if err != nil || !changed {
+			return page, err
+		}
+	}
+}
+
+// readNow reads a page and the number that was the last before it.
+func (a *API) readNow(ctx context.Context, q event.Query) (int64, event.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	last, err := a.store.LastNumber(ctx, q.User)
+	if err != nil {
+		return 0, event.Page{}, err
+	}
+	page, err := a.store.Matches(ctx, q)
+	return last, page, err
+}
+
+// awaitChange waits until the asker has a change above seen; false says that
+// ctx ended first.
+//
+// Errors: auth.ErrUnknownToken once the token is revoked; the store's.
+func (a *API) awaitChange(ctx context.Context, who *identity, seen int64) (bool, error) {
+	for ctx.Err() == nil {
+		slice, cancel := context.WithTimeout(ctx, recheckEvery)
+		changed := a.news.wait(slice, who.user(), seen)
+		cancel()
+		if err := a.recheck(ctx, who); err != nil && ctx.Err() == nil {
+			return false, err
+		}
+		if changed {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// showMatch serves GET /v1/matches/{id}.
+func (a *API) showMatch(w http.ResponseWriter, r *http.Request, who *identity) error {
+	id := r.PathValue("id")
+	if !isMatchID(id) {
+		return event.ErrNotFound
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+	defer cancel()
+	page, err := a.store.Matches(ctx, event.Query{User: who.user(), IDs: []string{id}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(page.Changes, func(c event.Change) bool { return c.ID == id && c.Kind != event.ChangeDelete })
+	if at < 0 {
+		return event.ErrNotFound
+	}
+	w.Header().Set("Cache-Control", "private, no-cache")
+	buffer := takeBuffer()
+	defer giveBuffer(buffer)
+	b := append(*buffer, `{"summary":{},"data":`...)
+	b = appendMatch(b, &page.Changes[at])
+	b = append(b, ",\"error\":null}\n"...)
+	writeBody(w, http.StatusOK, b)
+	*buffer = b
+	return nil
+}
+
+// pages are built in buffers that are used again.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxBuffer is what a buffer may hold to be kept: a page of 200 long events
+// would pin its memory for good.
+const maxBuffer = 1 << 20
+
+func takeBuffer() *[]byte {
+	buffer, _ := buffers.Get().(*[]byte)
+	*buffer = (*buffer)[:0]
+	return buffer
+}
+
+func giveBuffer(buffer *[]byte) {
+	if cap(*buffer) <= maxBuffer {
+		buffers.Put(buffer)
+	}
+}
+
+// writePage answers with a page of matches. It is built by hand, since the
+// events' bytes come from the store as they are delivered: encoding/json would
+// read and copy each once more.
+func writePage(w http.ResponseWriter, page *event.Page) {
+	buffer := takeBuffer()
+	defer giveBuffer(buffer)
+	b := appendSummary(*buffer, page)
+	b = append(b, `,"data":[`...)
+	for i := range page.Changes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMatch(b, &page.Changes[i])
+	}
+	b = append(b, "],\"error\":null}\n"...)
+	writeBody(w, http.StatusOK, b)
+	*buffer = b
+}
+
+func appendSummary(b []byte, page *event.Page) []byte {
+	b = append(b, `{"summary":{"count":`...)
+	b = strconv.AppendInt(b, int64(len(page.Changes)), 10)
+	b = append(b, `,"next":"`...)
+	b = appendCursor(b, page.Next)
+	b = append(b, `","prev":`...)
+	if page.Prev > 0 {
+		b = append(b, '"')
+		b = appendCursor(b, page.Prev)
+		b = append(b, '"')
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"more":`...)
+	b = strconv.AppendBool(b, page.More)
+	b = append(b, `,"poll_after_ms":`...)
+	after := pollAfter
+	if page.More {
+		after = 0
+	}
+	b = strconv.AppendInt(b, after.Milliseconds(), 10)
+	return append(b, '}')
+}
+
+// appendMatch appends one match; a deletion has id and change alone.
+func appendMatch(b []byte, c *event.Change) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, c.ID...)
+	b = append(b, `","change":"`...)
+	b = append(b, c.Kind.String()...)
+	b = append(b, '"')
+	if c.Kind == event.ChangeDelete {
+		return append(b, '}')
+	}
+	b = append(b, `,"event":`...)
+	b = append(b, c.Event...)
+	b = append(b, `,"rules":`...)
+	if len(c.Rules) == 0 {
+		b = append(b, "[]"...)
+	}
+	b = append(b, c.Rules...)
+	b = append(b, `,"matched_at":"`...)
+	b = c.MatchedAt.Std().AppendFormat(b, event.TimeLayout)
+	return append(b, `"}`...)
+}

@@ -1,0 +1,271 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+)
+
+// RuleReader reads the rules of one user.
+type RuleReader interface {
+	// Rules lists them by ascending id.
+	Rules(ctx context.Context, user int64) ([]rule.Rule, error)
+	// Rule gives one.
+	// Errors: event.ErrNotFound, also for another user's.
+	Rule(ctx context.Context, user, id int64) (rule.Rule, error)
+	// RuleCounts gives the matches of each rule since a time.
+	RuleCounts(ctx context.Context, user int64, since time.Time) (map[int64]int64, error)
+}
+
+// RuleWriter changes the rules of one user.
+type RuleWriter interface {
+	// AddRule stores a rule and gives it back with id and times.
+	// Errors: event.ErrExists when the user has a rule of this canonical form.
+	AddRule(ctx context.Context, r rule.Rule) (rule.Rule, error)
+	// UpdateRule replaces value, canonical form, tag, action and enabled of the
+	// rule with this user and id.
+	// Errors: event.ErrNotFound, event.ErrExists.
+	UpdateRule(ctx context.Context, r rule.Rule) (rule.Rule, error)
+	// RemoveRule removes a rule.
+	// Errors: event.ErrNotFound.
+	RemoveRule(ctx context.Context, user, id int64) error
+}
+
+// ruleForm is a rule in JSON.
+type ruleForm struct {
+	ID         decimal   `json:"id"`
+	Value      string    `json:"value"`
+	Tag        string    `json:"tag"`
+	Action     string    `json:"action"`
+	Enabled    bool      `json:"enabled"`
+	CreatedAt  stamp     `json:"created_at"`
+	UpdatedAt  stamp     `json:"updated_at"`
+	Matches24h int64     `json:"matches_24h"`
+	Canonical  string    `json:"canonical"`
+	Warnings   []mistake `json:"warnings"`
+}
+
+func formOfRule(r *rule.Rule, matches int64, warnings []mistake) ruleForm {
+	return ruleForm{
+		ID: decimal(r.ID), Value: r.Value, Tag: r.Tag, Action: r.Action.String(), Enabled: r.Enabled,
+		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt),
+		Matches24h: matches, Canonical: r.Canonical, Warnings: warnings,
+	}
+}
+
+// listRules serves GET /v1/rules.
+func (a *API) listRules(w http.ResponseWriter, r *http.Request, who *identity) error {
+	rules, err := a.store.Rules(r.Context(), who.user())
+	if err != nil {
+		return err
+	}
+	counts, err := a.counts(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	forms := make([]ruleForm, len(rules))
+	for i := range rules {
+		forms[i] = formOfRule(&rules[i], counts[rules[i].ID], warningsOf(rules[i].Value))
+	}
+	return writeData(w, http.StatusOK, counted{len(forms)}, forms)
+}
+
+// showRule serves GET /v1/rules/{id}.
+func (a *API) showRule(w http.ResponseWriter, r *http.Request, who *identity) error {
+	id, err := parseID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	found, err := a.store.Rule(r.Context(), who.user(), id)
+	if err != nil {
+		return err
+	}
+	return a.writeRule(w, r, who, http.StatusOK, &found)
+}
+
+// addRule serves POST /v1/rules.
+func (a *API) addRule(w http.ResponseWriter, r *http.Request, who *identity) error {
+	draft, err := readRule(w, r)
+	if err != nil {
+		return err
+	}
+	draft.User = who.user()
+	added, err := a.store.AddRule(r.Context(), draft)
+	if errors.Is(err, event.ErrExists) {
+		return a.duplicate(r.Context(), &draft)
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/v1/rules/"+strconv.FormatInt(added.ID, 10))
+	return a.writeRule(w, r, who, http.StatusCreated, &added)
+}
+
+// replaceRule serves PUT /v1/rules/{id}.
+func (a *API) replaceRule(w http.ResponseWriter, r *http.Request, who *identity) error {
+	id, err := parseID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	draft, err := readRule(w, r)
+	if err != nil {
+		return err
+	}
+	draft.ID, draft.User = id, who.user()
+	updated, err := a.store.UpdateRule(r.Context(), draft)
+	if errors.Is(err, event.ErrExists) {
+		return a.duplicate(r.Context(), &draft)
+	}
+	if err != nil {
+		return err
+	}
+	return a.writeRule(w, r, who, http.StatusOK, &updated)
+}
+
+// removeRule serves DELETE /v1/rules/{id}.
+func (a *API) removeRule(w http.ResponseWriter, r *http.Request, who *identity) error {
+	id, err := parseID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := a.store.RemoveRule(r.Context(), who.user(), id); err != nil {
+		return err
+	}
+	return writeData(w, http.StatusOK, none{}, gone{decimal(id)})
+}
+
+// validateRule serves POST /v1/rules/validate.
+func (a *API) validateRule(w http.ResponseWriter, r *http.Request, _ *identity) error {
+	var value string
+	if err := readBody(w, r, fields{"value": &value}); err != nil {
+		return err
+	}
+	canonical, wrong, warnings := checkRule(value)
+	return writeData(w, http.StatusOK, none{}, struct {
+		Valid     bool      `json:"valid"`
+		Canonical *string   `json:"canonical"`
+		Errors    []mistake `json:"errors"`
+		Warnings  []mistake `json:"warnings"`
+	}{len(wrong) == 0, canonical, wrong, warnings})
+}
+
+// readRule reads and checks a rule that a client sent.
+//
+// Errors: *requestError, invalidRule with every mistake that can be found.
+func readRule(w http.ResponseWriter, r *http.Request) (rule.Rule, error) {
+	draft := rule.Rule{Enabled: true}
+	var value *string
+	action := rule.Keep.String()
+	err := readBody(w, r, fields{"value": &value, "tag": &draft.Tag, "action": &action, "enabled": &draft.Enabled})
+	if err != nil {
+		return draft, err
+	}
+	if value == nil {
+		return draft, missingField("value", "it is the rule itself, such as coffee OR tea")
+	}
+	if draft.Action, err = parseAction(action); err != nil {
+		return draft, err
+	}
+	if err := checkTag(draft.Tag); err != nil {
+		return draft, err
+	}
+	canonical, wrong, _ := checkRule(*value)
+	if len(wrong) > 0 {
+		return draft, invalidRule.because("%s", wrong[0].Message).with(wrong...)
+	}
+	draft.Value, draft.Canonical = *value, *canonical
+	return draft, nil
+}
+
+func parseAction(name string) (rule.Action, error) {
+	for _, action := range []rule.Action{rule.Keep, rule.Drop} {
+		if name == action.String() {
+			return action, nil
+		}
+	}
+	return 0, badValue("action", "must be keep or drop")
+}
+
+// checkTag refuses what could not be asked for again with tag=, or would spoil
+// a list of tags.
+func checkTag(tag string) error {
+	if len(tag) > maxTag {
+		return badValue("tag", fmt.Sprintf("is longer than %d bytes", maxTag))
+	}
+	for _, c := range tag {
+		if unicode.IsControl(c) {
+			return badValue("tag", "has a control character")
+		}
+	}
+	return nil
+}
+
+// duplicate says which rule of the user has the same canonical form.
+func (a *API) duplicate(ctx context.Context, draft *rule.Rule) error {
+	which := "another of your rules"
+	rules, err := a.store.Rules(ctx, draft.User)
+	if err != nil {
+		return err
+	}
+	for i := range rules {
+		if rules[i].Canonical == draft.Canonical && rules[i].ID != draft.ID {
+			which = "rule " + strconv.FormatInt(rules[i].ID, 10)
+		}
+	}
+	start, length := 0, len(draft.Value)
+	message := "This means the same as " + which + "."
+	return invalidRule.because("%s", message).with(mistake{
+		Code: "duplicate_rule", Offset: &start, Length: &length,
+		Message: message, Hint: "change that rule, or remove it first",
+	})
+}
+
+func (a *API) counts(ctx context.Context, who *identity) (map[int64]int64, error) {
+	return a.store.RuleCounts(ctx, who.user(), a.now().Add(-24*time.Hour))
+}
+
+func (a *API) writeRule(w http.ResponseWriter, r *http.Request, who *identity, status int, one *rule.Rule) error {
+	counts, err := a.counts(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	return writeData(w, status, none{}, formOfRule(one, counts[one.ID], warningsOf(one.Value)))
+}
+
+// checkRule parses a rule; canonical is nil when it has errors.
+func checkRule(value string) (canonical *string, wrong, warnings []mistake) {
+	wrong, warnings = []mistake{}, []mistake{}
+	if !utf8.ValidString(value) {
+		value = string([]rune(value))
+	}
+	parsed, problems := rule.Parse(value)
+	for i := range problems {
+		if problems[i].Warning {
+			warnings = append(warnings, mistakeOf(&problems[i]))
+		} else {
+			wrong = append(wrong, mistakeOf(&problems[i]))
+		}
+	}
+	if parsed != nil {
+		text := parsed.Canonical()
+		canonical = &text
+	}
+	return canonical, wrong, warnings
+}
+
+func warningsOf(value string) []mistake {
+	_, _, warnings := checkRule(value)
+	return warnings
+}
+
+func mistakeOf(p *rule.Problem) mistake {
+	return mistake{Code: p.Code, Offset: &p.Offset, Length: &p.Length, Message: p.Message, Hint: p.Hint}
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/obs"
+	"riffle/pkg/retry"
+)
+
+const (
+	// tokenFresh is how long a token is believed without asking the store: half
+	// of the 2 s within which a revocation must be obeyed everywhere.
+	tokenFresh = time.Second
+	// tokenGrace is how long a token that was good is believed while the store
+	// is away, by the few routes that work without it.
+	tokenGrace = time.Hour
+	// tokenEntries bounds the cache; beyond it old entries make room.
+	tokenEntries = 100_000
+	// touchEvery is how exact a token's time of last use is.
+	touchEvery = time.Minute
+	// storeTimeout bounds one call to the store.
+	storeTimeout = 5 * time.Second
+)
+
+// TokenKeeper finds tokens by their hash.
+type TokenKeeper interface {
+	// TokenByHash gives a token whatever its state.
+	// Errors: auth.ErrUnknownToken; transient ones marked.
+	TokenByHash(ctx context.Context, hash [32]byte) (auth.Token, error)
+	// TouchToken notes when a token was last used.
+	TouchToken(ctx context.Context, id int64, at time.Time) error
+}
+
+// tokenCache remembers tokens for a moment, so that a busy one costs one
+// lookup a second.
+type tokenCache struct {
+	keeper TokenKeeper
+	now    func() time.Time
+	log    *zap.Logger
+
+	mu      sync.Mutex
+	entries map[[32]byte]*tokenEntry
+	used    map[int64]time.Time // tokens to touch, by id
+}
+
+// tokenEntry is what the last lookup of a hash said. checked is when that
+// lookup began: what was revoked before it is known.
+type tokenEntry struct {
+	mu      sync.Mutex // held while looking up, so that one asks for all
+	checked time.Time
+	token   auth.Token
+	err     error // nil or auth.ErrUnknownToken
+	touched time.Time
+}
+
+func newTokenCache(keeper TokenKeeper, now func() time.Time, log *zap.Logger) *tokenCache {
+	return &tokenCache{
+		keeper: keeper, now: now, log: log,
+		entries: map[[32]byte]*tokenEntry{}, used: map[int64]time.Time{},
+	}
+}
+
+// find gives the token with this hash if it is good now. Where offline is set
+// and the store is away, a token that was good within the last hour passes.
+//
+// Errors: auth.ErrUnknownToken; the store's, transient ones marked.
+func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (auth.Token, error) {
+	entry := c.entry(hash)
+	entry.mu.Lock()
+	defer entry.mu.Unlock()
+	if c.now().Sub(entry.checked) >= tokenFresh {
+		if err := c.refresh(ctx, hash, entry); err != nil {
+			if !offline || c.now().Sub(entry.checked) > tokenGrace {
+				return auth.Token{}, err
+			}
+		}
+	}
+	return c.judge(hash, entry)
+}
+
+func (c *tokenCache) entry(hash [32]byte) *tokenEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.entries[hash]
+	if !ok {
+		c.makeRoom()
+		entry = &tokenEntry{}
+		c.entries[hash] = entry
+	}
+	return entry
+}
+
+// makeRoom drops some entries of a full cache, in no particular order: each
+// costs its user one lookup.
+func (c *tokenCache) makeRoom() {
+	if len(c.entries) < tokenEntries {
+		return
+	}
+	left := tokenEntries / 10
+	for hash := range c.entries {
+		delete(c.entries, hash)
+		if left--; left == 0 {
+			return
+		}
+	}
+}
+
+func (c *tokenCache) refresh(ctx context.Context, hash [32]byte, entry *tokenEntry) error {
+	// Others wait for this answer: the first asker's leaving must not spoil it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	began := c.now()
+	token, err := c.keeper.TokenByHash(ctx, hash)
+	if err != nil && !errors.Is(err, auth.ErrUnknownToken) {
+		return err
+	}
+	entry.checked, entry.token, entry.err = began, token, err
+	return nil
+}
+
+// judge answers from the entry and notes the token's use.
+func (c *tokenCache) judge(hash [32]byte, entry *tokenEntry) (auth.Token, error) {
+	if entry.err != nil {
+		return auth.Token{}, entry.err
+	}
+	now := c.now()
+	if err := entry.token.Check(hash, now); err != nil {
+		return auth.Token{}, err
+	}
+	if now.Sub(entry.touched) >= touchEvery {
+		entry.touched = now
+		c.mu.Lock()
+		c.used[entry.token.ID] = now
+		c.mu.Unlock()
+	}
+	return entry.token, nil
+}
+
+// forget drops what is known of all tokens, after one of them was revoked here:
+// the next use of each asks the store.
+func (c *tokenCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.entries)
+}
+
+// touch writes the noted uses to the store. What fails is lost: the time of
+// last use is only shown.
+func (c *tokenCache) touch(ctx context.Context) {
+	c.mu.Lock()
+	used := c.used
+	c.used = map[int64]time.Time{}
+	c.mu.Unlock()
+	for id, at := range used {
+		if err := c.keeper.TouchToken(ctx, id, at); err != nil {
+			if !retry.IsTransient(err) {
+				c.log.Warn("time of last use not written", zap.NamedError(obs.Error, err))
+			}
+			return
+		}
+	}
+}
