@@ -156,7 +156,7 @@ func (l *loader) envValue(variable, value string, seen map[string]string) (name,
 		l.mistake("", variable, unknown(name, func(n string) string { return envName(n) }))
 		return "", "", false
 	}
-	if other, twice := seen[name]; twice {
+	if other, twice := seen[name]; twice && other != variable {
 		l.mistake(name, variable, "is also set by "+other+"; give one of the two")
 		return "", "", false
 	}
