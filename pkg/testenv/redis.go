@@ -88,11 +88,15 @@ func startRedis(binary string, args ...string) (*Server, error) {
 
 // pingRedis asks by the socket in the server's own folder, where no other
 // server can answer. After a restart Redis answers LOADING until it has read
-// its file.
+// its file; any other answer is one of a server that is up, be it that we need
+// a password.
 func pingRedis(socket string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, MaxRetries: -1})
 		err := client.Ping(ctx).Err()
+		if _, answered := errors.AsType[redis.Error](err); answered && !redis.IsLoadingError(err) {
+			err = nil
+		}
 		return errors.Join(err, client.Close())
 	}
 }

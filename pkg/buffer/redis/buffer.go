@@ -56,7 +56,7 @@ type Buffer struct {
 // A server that is away is no error, since stages start with their neighbours
 // down: each call answers with a transient error until it is there.
 //
-// Errors: a wrong URL; ErrUnfit; a login that the server refuses.
+// Errors: a wrong URL; *UnfitError; a login that the server refuses.
 func Open(ctx context.Context, address string, options Options) (*Buffer, error) {
 	client, err := Connect(address)
 	if err != nil {

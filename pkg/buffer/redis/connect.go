@@ -22,7 +22,7 @@ const (
 
 // Connect makes a client for one of riffle's Redis URLs. It dials nothing yet;
 // every server that it ever talks to, also after a failover, is looked at first
-// (ErrUnfit).
+// (*UnfitError).
 //
 // In:     redis:// and rediss://[user:pass@]host:port/db,
 //
@@ -136,18 +136,21 @@ func inspect(ctx context.Context, conn *goredis.Conn) error {
 	if err != nil {
 		return err
 	}
-	facts := parseInfo(text)
+	return judge(parseInfo(text))
+}
+
+func judge(facts map[string]string) error {
 	if facts["redis_mode"] == "sentinel" {
 		return nil
 	}
 	version := facts["redis_version"]
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < 7 {
-		return fmt.Errorf("%w: it is version %q; 7.0 or newer (or Valkey) is needed", ErrUnfit, version)
+		return &UnfitError{fmt.Sprintf("it is version %q; 7.0 or newer (or Valkey) is needed", version)}
 	}
 	if policy := facts["maxmemory_policy"]; strings.HasPrefix(policy, "allkeys-") {
-		return fmt.Errorf("%w: with maxmemory-policy %s it may evict frames; set \"maxmemory-policy noeviction\" "+
-			"in redis.conf, or at once with CONFIG SET", ErrUnfit, policy)
+		return &UnfitError{fmt.Sprintf("with maxmemory-policy %s it may evict frames; "+
+			"set \"maxmemory-policy noeviction\" in redis.conf, or at once with CONFIG SET", policy)}
 	}
 	return nil
 }

@@ -11,9 +11,11 @@ import (
 	"riffle/pkg/retry"
 )
 
-// ErrUnfit: this server must not hold a buffer. The error that wraps it says
-// what to do.
-var ErrUnfit = errors.New("redis is not fit for a buffer")
+// UnfitError refuses a server that must not hold a buffer and says what to do.
+// It wraps nothing: go-redis unwraps what a new connection fails with.
+type UnfitError struct{ Reason string }
+
+func (e *UnfitError) Error() string { return "redis is not fit for a buffer: " + e.Reason }
 
 // passing are the answers of a server that is not able now. All others are
 // answers to a mistake of ours or in the configuration.
@@ -27,12 +29,13 @@ var passing = []string{
 // off, timed out), so everything passes that is not an answer.
 func classify(ctx context.Context, err error) error {
 	var answer goredis.Error
+	var unfit *UnfitError
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, ErrUnfit), errors.Is(err, goredis.ErrClosed):
+	case errors.As(err, &unfit), errors.Is(err, goredis.ErrClosed):
 		return err
 	case errors.As(err, &answer):
 		for _, prefix := range passing {

@@ -9,6 +9,9 @@ import (
 //go:embed scripts/push.lua
 var pushText string
 
+//go:embed scripts/register.lua
+var registerText string
+
 //go:embed scripts/position.lua
 var positionText string
 
@@ -33,13 +36,14 @@ var depthText string
 // scripts are sent by their digest, and whole to a server that does not know
 // them (new, restarted or failed over to).
 type scripts struct {
-	push, position, release, take, ack, giveBack, renew, depth *goredis.Script
+	push, register, position, release, take, ack, giveBack, renew, depth *goredis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
-		push: goredis.NewScript(pushText), position: goredis.NewScript(positionText),
-		release: goredis.NewScript(releaseText), take: goredis.NewScript(takeText),
+		push: goredis.NewScript(pushText), register: goredis.NewScript(registerText),
+		position: goredis.NewScript(positionText),
+		release:  goredis.NewScript(releaseText), take: goredis.NewScript(takeText),
 		ack: goredis.NewScript(ackText), giveBack: goredis.NewScript(giveBackText),
 		renew: goredis.NewScript(renewText), depth: goredis.NewScript(depthText),
 	}

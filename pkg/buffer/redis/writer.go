@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -14,7 +15,12 @@ import (
 type Writer struct {
 	buffer         *Buffer
 	source, writer string
+	registered     time.Time
 }
+
+// registerEach is how often a writer tells of its source, since a Redis that
+// lost the name has lost the source's frames to sight.
+const registerEach = 5 * time.Second
 
 // Writer gives the pushing side of a source. writer names this process and no
 // other one: two that share a name are not kept apart.
@@ -42,11 +48,16 @@ func (w *Writer) Position(ctx context.Context) (event.Position, error) {
 	if r.err != nil {
 		return event.Position{}, wrap(ctx, r.err, "read position", w.source)
 	}
-	// Every time, since a Redis that lost it loses the source's frames to sight.
-	if err := b.client.SAdd(ctx, registry, w.source).Err(); err != nil {
-		return event.Position{}, wrap(ctx, err, "register name", w.source)
+	return at, w.register(ctx)
+}
+
+func (w *Writer) register(ctx context.Context) error {
+	b := w.buffer
+	if err := b.scripts.register.Run(ctx, b.client, []string{registry}, w.source).Err(); err != nil {
+		return wrap(ctx, err, "register name", w.source)
 	}
-	return at, nil
+	w.registered = time.Now()
+	return nil
 }
 
 // Push appends a frame and stores the cursor in one step, or nothing. Once more
@@ -56,6 +67,12 @@ func (w *Writer) Position(ctx context.Context) (event.Position, error) {
 // event.ErrFull; event.ErrFenced; transients.
 func (w *Writer) Push(ctx context.Context, p event.Push) error {
 	b := w.buffer
+	// A first frame is one of a new source, or of a Redis that lost everything.
+	if p.Prev == (event.FrameID{}) || time.Since(w.registered) > registerEach {
+		if err := w.register(ctx); err != nil {
+			return err
+		}
+	}
 	answer, err := b.scripts.push.Run(ctx, b.client, []string{sourceKey(w.source), framesKey(w.source)},
 		p.Frame.Data, p.Prev[:], p.Cursor, w.writer, b.options.Silence.Milliseconds(), b.options.MaxEvents).Slice()
 	if goredis.HasErrorPrefix(err, "OOM ") {
