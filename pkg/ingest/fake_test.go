@@ -117,6 +117,7 @@ type chain struct {
 	// nevertheless where done is true.
 	fault    func(n int) (done bool, err error)
 	position func() error // fails Position
+	released int
 	changed  chan struct{}
 }
 
@@ -156,6 +157,13 @@ func (c *chain) Push(_ context.Context, p event.Push) error {
 		return errors.Join(err, c.append(p))
 	}
 	return err
+}
+
+func (c *chain) Release(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.released++
+	return ctx.Err()
 }
 
 func (c *chain) append(p event.Push) error {

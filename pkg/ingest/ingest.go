@@ -58,11 +58,16 @@ type Pusher interface {
 	// Errors: *event.BehindError, event.ErrFull, event.ErrFenced; transient ones
 	// carry retry's mark.
 	Push(ctx context.Context, p event.Push) error
+	// Release gives up the name, so that the next writer need not wait for its
+	// silence.
+	Release(ctx context.Context) error
 }
 
 const (
 	// drainTime bounds what a stop waits for messages in hand.
 	drainTime = 10 * time.Second
+	// releaseTime bounds what a stop waits for the name to be given up.
+	releaseTime = 2 * time.Second
 	// standbyPause is the time between two questions whether the name is free.
 	standbyPause = time.Second
 	// keepHold is how often a quiet source's writer shows that it is alive;
@@ -126,6 +131,7 @@ func New(c Config) (*Ingest, error) {
 //
 // Errors: the source gave up, or the buffer failed for good.
 func (in *Ingest) Run(ctx context.Context) error {
+	defer in.release(ctx)
 	pos, err := in.hold(ctx)
 	for err == nil {
 		err = in.session(ctx, pos)
@@ -173,6 +179,15 @@ func (in *Ingest) hold(ctx context.Context) (event.Position, error) {
 		if err := sleep(ctx, standbyPause); err != nil {
 			return pos, err
 		}
+	}
+}
+
+// release gives up the source's name. Where that fails, the next writer waits.
+func (in *Ingest) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	if err := in.pusher.Release(ctx); err != nil {
+		in.log.Info("name of the source not given up; the next ingest waits 15 s", zap.Error(err))
 	}
 }
 

@@ -261,6 +261,9 @@ func TestStopPushesWhatIsInHand(t *testing.T) {
 		c.mu.Unlock()
 		wantStop(t, done)
 		checkKeys(t, c, words(700))
+		if c.released != 1 {
+			t.Errorf("name released %d times, want 1", c.released)
+		}
 	})
 }
 
