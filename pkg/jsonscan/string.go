@@ -28,8 +28,12 @@ func (t String) Is(word string) bool {
 	if t.flags&escaped == 0 {
 		return string(t.raw) == word
 	}
-	text, _ := t.AppendTo(nil)
-	return string(text) == word
+	if len(t.raw) > len(`\uXXXX`)*len(word) {
+		return false
+	}
+	var buf [64]byte
+	text, ok := t.AppendTo(buf[:0])
+	return ok && string(text) == word
 }
 
 // AppendTo appends the text to b and reports whether its escapes are those of
@@ -174,10 +178,10 @@ func (a *Arena) Join(parts ...string) string {
 	return view(a.buf[start:])
 }
 
-// Build gives the text that add appends to the buffer which it is handed.
-func (a *Arena) Build(add func(buf []byte) []byte) string {
+// Keep gives a copy of b as a text.
+func (a *Arena) Keep(b []byte) string {
 	start := len(a.buf)
-	a.buf = add(a.buf)
+	a.buf = append(a.buf, b...)
 	return view(a.buf[start:])
 }
 
