@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+)
+
+// row measures one or several lines of the table.
+type row struct {
+	name string
+	what string
+	run  func(ctx context.Context, b *bench) ([]result, error)
+}
+
+// rows are all that can be measured, in the table's order.
+var rows = []row{
+	{"shrink", "decode tweets, encode frames, one core", benchShrink},
+	{"match", "match events against rule sets of three sizes", benchMatch},
+	{"memory", "Redis memory of a buffered tweet", benchMemory},
+	{"record", "file to ingest to Redis", benchRecord},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(64)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+var errUsage = errors.New("wrong usage")
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	names := flags.String("row", os.Getenv("BENCH_ROW"), "comma-separated names of the rows to measure; all when empty")
+	length := flags.Duration("time", time.Minute, "how long each of the long rows runs")
+	short := flags.Bool("short", os.Getenv("BENCH_SHORT") != "", "run each row just long enough to see that it works")
+	list := flags.Bool("list", false, "list the rows and stop")
+	profile := flags.String("profile", os.Getenv("BENCH_PROFILE"), "keep CPU profiles of the processes in this folder")
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	if *list {
+		for _, r := range rows {
+			fmt.Fprintf(stdout, "%-12s %s\n", r.name, r.what)
+		}
+		return nil
+	}
+	chosen, err := choose(*names)
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return errUsage
+	}
+	if *short {
+		*length = 5 * time.Second
+	}
+	b, err := newBench(*length, *short, *profile, stderr)
+	if err != nil {
+		return err
+	}
+	return errors.Join(measure(ctx, b, chosen, stdout), b.close())
+}
+
+func choose(names string) ([]row, error) {
+	if names == "" {
+		return rows, nil
+	}
+	var chosen []row
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no row %q; -list names them", name)
+		}
+		chosen = append(chosen, rows[i])
+	}
+	return chosen, nil
+}
+
+// measure runs the rows and prints the table, of what was measured before a
+// failure too.
+func measure(ctx context.Context, b *bench, chosen []row, stdout io.Writer) error {
+	var results []result
+	var errs []error
+	for _, r := range chosen {
+		if ctx.Err() != nil {
+			break
+		}
+		b.say("%s: %s", r.name, r.what)
+		got, err := r.run(ctx, b)
+		results = append(results, got...)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.name, err))
+			b.say("%s: %v", r.name, err)
+		}
+	}
+	if err := printTable(stdout, b.conditions(), results); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
