@@ -146,6 +146,9 @@ func (c *cutter) flush() {
 	}
 	c.open = false
 	plain, marked := Fold(c.text[c.start:c.end])
+	if c.run {
+		plain = marked // no letter of a run loses marks
+	}
 	if plain != "" {
 		c.tokens = append(c.tokens, Token{Plain: plain, Marked: marked, Start: c.start, End: c.end, Run: c.run})
 	}
