@@ -13,7 +13,7 @@ import (
 
 // twin reads a message as docs/events.md says, by encoding/json.
 func twin(msg []byte) (*event.Event, error) {
-	if strings.TrimSpace(string(msg)) == "" {
+	if strings.Trim(string(msg), " \t\r\n") == "" {
 		return nil, shrink.Blank
 	}
 	t := &reading{}
