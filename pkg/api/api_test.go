@@ -118,8 +118,11 @@ func TestNoSecretInLog(t *testing.T) {
 	w.do(t, nil, "POST /v1/session", code)
 	m.setDown(errors.New("broken"))
 	w.do(t, header, "GET /v1/matches", "").wantFailure(t, http.StatusInternalServerError, "internal")
-	if w.logs.Len() == 0 {
-		t.Fatal("got no log, want one line a request")
+	if got := w.logs.FilterMessage("request failed").FilterField(zap.String("call", "GET /v1/matches")).Len(); got != 1 {
+		t.Errorf("got %d lines about the failure, want 1", got)
+	}
+	if got := w.logs.FilterMessage("request").Len(); got != 5 {
+		t.Errorf("got %d lines for 5 requests", got)
 	}
 	for _, line := range w.logs.All() {
 		encoded, err := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()).EncodeEntry(line.Entry, line.Context)
@@ -141,6 +144,7 @@ func TestStoreAway(t *testing.T) {
 	all := w.token(t, w.alice, auth.Read|auth.Write|auth.Admin)
 	w.do(t, all, "GET /v1/status", "").want(t, http.StatusOK)
 	m.setDown(errAway)
+	w.api.tokens.now = func() time.Time { return time.Now().Add(2 * tokenFresh) }
 	for _, rt := range w.api.table() {
 		method, path, _ := strings.Cut(rt.pattern, " ")
 		call := method + " " + strings.ReplaceAll(path, "{id}", "1")
@@ -160,6 +164,8 @@ func TestStoreAway(t *testing.T) {
 	if got := into[statusAnswer](t, status.Data); got.Store.Reachable || !got.Buffer.Reachable {
 		t.Errorf("got %s, want the store away and the buffer there", status.Data)
 	}
+	w.api.tokens.now = func() time.Time { return time.Now().Add(2 * tokenGrace) }
+	w.do(t, all, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
 	stranger := http.Header{"Authorization": {"Bearer " + auth.NewToken().Reveal()}}
 	w.do(t, stranger, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
 	m.setDown(nil)
@@ -426,6 +432,9 @@ func TestWaitSkipsWhatIsFilteredOut(t *testing.T) {
 		page := w.do(t, reader, "GET /v1/matches?tag=wanted&wait=25s&after="+next, "").want(t, http.StatusOK)
 		if got := into[[]matchForm](t, page.Data); len(got) != 1 || keyOf(t, got[0]) != "test:2" {
 			t.Errorf("got %s, want test:2 alone", page.Data)
+		}
+		if from, _ := parseCursor(next); m.asked.After <= from {
+			t.Errorf("got a last question from %d on, want what was left out not looked at again", m.asked.After)
 		}
 	})
 }

@@ -40,7 +40,8 @@ type memory struct {
 	rules   []rule.Rule
 	logins  map[[32]byte]auth.Token
 	changes map[int64][]event.Change
-	lookups int
+	lookups int         // of tokens
+	asked   event.Query // for matches, last
 }
 
 func newMemory(now func() time.Time) *memory {
@@ -83,6 +84,7 @@ func (m *memory) Matches(_ context.Context, q event.Query) (event.Page, error) {
 	if m.down != nil {
 		return event.Page{}, m.down
 	}
+	m.asked = q
 	var found []event.Change
 	for _, c := range m.changes[q.User] {
 		if wanted(&c, &q) {

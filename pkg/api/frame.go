@@ -180,7 +180,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	failure := failed(err)
 	if failure.kind == internal && !errors.Is(err, errPanic) {
 		a.log.Error("request failed", zap.String(fieldRequest, w.Header().Get("X-Request-Id")),
-			zap.String(fieldRoute, r.Pattern), zap.NamedError(obs.Error, err))
+			zap.String("call", r.Pattern), zap.NamedError(obs.Error, err))
 	}
 	w.Header().Del("ETag")
 	w.Header().Set("Cache-Control", "no-store")

@@ -35,9 +35,6 @@ func (a *API) identify(r *http.Request, rt *route) (*identity, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	if token.IsSession() != cookie {
-		return nil, unknownToken()
-	}
 	if cookie {
 		if err := a.checkOrigin(r); err != nil {
 			return nil, err

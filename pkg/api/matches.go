@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash/fnv"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -173,15 +172,14 @@ func (a *API) showMatch(w http.ResponseWriter, r *http.Request, who *identity) e
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(page.Changes, func(c event.Change) bool { return c.ID == id && c.Kind != event.ChangeDelete })
-	if at < 0 {
+	if len(page.Changes) == 0 {
 		return event.ErrNotFound
 	}
 	w.Header().Set("Cache-Control", "private, no-cache")
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
 	b := append(*buffer, `{"summary":{},"data":`...)
-	b = appendMatch(b, &page.Changes[at])
+	b = appendMatch(b, &page.Changes[0])
 	b = append(b, ",\"error\":null}\n"...)
 	writeBody(w, http.StatusOK, b)
 	*buffer = b

@@ -43,43 +43,44 @@ func TestParseMatchQueryRefuses(t *testing.T) {
 	zero := string(appendCursor(nil, 0))
 	long := strings.Repeat("x,", 200) + "x"
 	for raw, want := range map[string]mistake{
-		"limit=0":                               {Code: "bad_parameter", Parameter: "limit"},
-		"limit=201":                             {Code: "bad_parameter", Parameter: "limit"},
-		"limit=-1":                              {Code: "bad_parameter", Parameter: "limit"},
-		"limit=+1":                              {Code: "bad_parameter", Parameter: "limit"},
-		"limit=1.5":                             {Code: "bad_parameter", Parameter: "limit"},
-		"limit=ten":                             {Code: "bad_parameter", Parameter: "limit"},
-		"limit=":                                {Code: "bad_parameter", Parameter: "limit"},
-		"limit=99999999999999999999":            {Code: "bad_parameter", Parameter: "limit"},
-		"limit=1&limit=2":                       {Code: "bad_parameter", Parameter: "limit"},
-		"limi=1":                                {Code: "bad_parameter", Parameter: "limi"},
-		"Limit=1":                               {Code: "bad_parameter", Parameter: "Limit"},
-		"tag=":                                  {Code: "bad_parameter", Parameter: "tag"},
-		"tag=%ff":                               {Code: "bad_parameter", Parameter: "tag"},
-		"tag=" + long:                           {Code: "bad_parameter", Parameter: "tag"},
-		"rule=x":                                {Code: "bad_parameter", Parameter: "rule"},
-		"rule=0":                                {Code: "bad_parameter", Parameter: "rule"},
-		"rule=1%20OR%201=1":                     {Code: "bad_parameter", Parameter: "rule"},
-		"id=a,,b":                               {Code: "bad_parameter", Parameter: "id"},
-		"id=a'b":                                {Code: "bad_parameter", Parameter: "id"},
-		"id=" + long:                            {Code: "bad_parameter", Parameter: "id"},
-		"wait=0s":                               {Code: "bad_parameter", Parameter: "wait"},
-		"wait=25":                               {Code: "bad_parameter", Parameter: "wait"},
-		"wait=-5s":                              {Code: "bad_parameter", Parameter: "wait"},
-		"wait=61s":                              {Code: "bad_parameter", Parameter: "wait"},
-		"wait=2562047h":                         {Code: "bad_parameter", Parameter: "wait"},
-		"wait=5s&before=" + cursor:              {Code: "bad_parameter", Parameter: "wait"},
-		"after=" + cursor + "&before=" + cursor: {Code: "bad_parameter", Parameter: "before"},
-		"after=x":                               {Code: "bad_cursor", Parameter: "after"},
-		"after=42":                              {Code: "bad_cursor", Parameter: "after"},
-		"after=" + cursor[:15]:                  {Code: "bad_cursor", Parameter: "after"},
-		"after=" + cursor + "A":                 {Code: "bad_cursor", Parameter: "after"},
-		"after=B" + cursor[1:]:                  {Code: "bad_cursor", Parameter: "after"},
-		"before=" + zero:                        {Code: "bad_cursor", Parameter: "before"},
-		"before=%00":                            {Code: "bad_cursor", Parameter: "before"},
-		"a=%zz":                                 {},
-		"a;b":                                   {},
-		strings.Repeat("n", 70) + "=1":          {Code: "bad_parameter", Parameter: strings.Repeat("n", 64)},
+		"limit=0":                                {Code: "bad_parameter", Parameter: "limit"},
+		"limit=201":                              {Code: "bad_parameter", Parameter: "limit"},
+		"limit=-1":                               {Code: "bad_parameter", Parameter: "limit"},
+		"limit=+1":                               {Code: "bad_parameter", Parameter: "limit"},
+		"limit=1.5":                              {Code: "bad_parameter", Parameter: "limit"},
+		"limit=ten":                              {Code: "bad_parameter", Parameter: "limit"},
+		"limit=":                                 {Code: "bad_parameter", Parameter: "limit"},
+		"limit=99999999999999999999":             {Code: "bad_parameter", Parameter: "limit"},
+		"limit=1&limit=2":                        {Code: "bad_parameter", Parameter: "limit"},
+		"limi=1":                                 {Code: "bad_parameter", Parameter: "limi"},
+		"Limit=1":                                {Code: "bad_parameter", Parameter: "Limit"},
+		"tag=":                                   {Code: "bad_parameter", Parameter: "tag"},
+		"tag=%ff":                                {Code: "bad_parameter", Parameter: "tag"},
+		"tag=" + long:                            {Code: "bad_parameter", Parameter: "tag"},
+		"rule=x":                                 {Code: "bad_parameter", Parameter: "rule"},
+		"rule=0":                                 {Code: "bad_parameter", Parameter: "rule"},
+		"rule=1%20OR%201=1":                      {Code: "bad_parameter", Parameter: "rule"},
+		"id=a,,b":                                {Code: "bad_parameter", Parameter: "id"},
+		"id=a'b":                                 {Code: "bad_parameter", Parameter: "id"},
+		"id=" + long:                             {Code: "bad_parameter", Parameter: "id"},
+		"wait=0s":                                {Code: "bad_parameter", Parameter: "wait"},
+		"wait=25":                                {Code: "bad_parameter", Parameter: "wait"},
+		"wait=-5s":                               {Code: "bad_parameter", Parameter: "wait"},
+		"wait=61s":                               {Code: "bad_parameter", Parameter: "wait"},
+		"wait=2562047h":                          {Code: "bad_parameter", Parameter: "wait"},
+		"wait=5s&before=" + cursor:               {Code: "bad_parameter", Parameter: "wait"},
+		"after=" + cursor + "&before=" + cursor:  {Code: "bad_parameter", Parameter: "before"},
+		"after=x":                                {Code: "bad_cursor", Parameter: "after"},
+		"after=42":                               {Code: "bad_cursor", Parameter: "after"},
+		"after=" + cursor[:15]:                   {Code: "bad_cursor", Parameter: "after"},
+		"after=" + cursor + "A":                  {Code: "bad_cursor", Parameter: "after"},
+		"after=B" + cursor[1:]:                   {Code: "bad_cursor", Parameter: "after"},
+		"before=" + zero:                         {Code: "bad_cursor", Parameter: "before"},
+		"after=" + string(appendCursor(nil, -1)): {Code: "bad_cursor", Parameter: "after"},
+		"before=%00":                             {Code: "bad_cursor", Parameter: "before"},
+		"a=%zz":                                  {},
+		"a;b":                                    {},
+		strings.Repeat("n", 70) + "=1":           {Code: "bad_parameter", Parameter: strings.Repeat("n", 64)},
 	} {
 		_, err := parseMatchQuery(raw)
 		var got *requestError
@@ -122,6 +123,55 @@ func TestCursorNoticesChange(t *testing.T) {
 			if number, ok := parseCursor(changed); ok && changed != good {
 				t.Errorf("got %d of %q, want it refused", number, changed)
 			}
+		}
+	}
+}
+
+// TestPageTag changes each thing that an answer depends on.
+func TestPageTag(t *testing.T) {
+	t.Parallel()
+	api := &API{version: "1"}
+	base := event.Query{User: 1, Limit: 50}
+	seen := map[string]string{api.pageTag(7, &base): "the first"}
+	note := func(name, tag string) {
+		if other, ok := seen[tag]; ok {
+			t.Errorf("%s: got the tag of %s", name, other)
+		}
+		seen[tag] = name
+	}
+	for name, q := range map[string]event.Query{
+		"another user":  {User: 2, Limit: 50},
+		"another limit": {User: 1, Limit: 51},
+		"before":        {User: 1, Limit: 50, Before: 5},
+		"after":         {User: 1, Limit: 50, After: 5, HasAfter: true},
+		"after nothing": {User: 1, Limit: 50, HasAfter: true},
+		"a tag":         {User: 1, Limit: 50, Tag: "a"},
+		"a rule":        {User: 1, Limit: 50, Rule: "a"},
+		"an id":         {User: 1, Limit: 50, IDs: []string{"a"}},
+		"two ids":       {User: 1, Limit: 50, IDs: []string{"a", "b"}},
+		"an odd id":     {User: 1, Limit: 50, IDs: []string{`a""b`}},
+	} {
+		note(name, api.pageTag(7, &q))
+	}
+	note("another change", api.pageTag(8, &base))
+	note("another version", (&API{version: "2"}).pageTag(7, &base))
+}
+
+func TestHasTag(t *testing.T) {
+	t.Parallel()
+	const tag = `W/"a-b"`
+	for header, want := range map[string]bool{
+		"":                    false,
+		tag:                   true,
+		`"a-b"`:               true,
+		`W/"x", W/"a-b"`:      true,
+		`W/"x",W/"a-b" , "y"`: true,
+		"*":                   true,
+		`W/"a-c"`:             false,
+		`a-b`:                 false,
+	} {
+		if got := hasTag(header, tag); got != want {
+			t.Errorf("hasTag(%q): got %v, want %v", header, got, want)
 		}
 	}
 }

@@ -216,7 +216,7 @@ func (a *API) duplicate(ctx context.Context, draft *rule.Rule) error {
 		return err
 	}
 	for i := range rules {
-		if rules[i].Canonical == draft.Canonical && rules[i].ID != draft.ID {
+		if rules[i].Canonical == draft.Canonical {
 			which = "rule " + strconv.FormatInt(rules[i].ID, 10)
 		}
 	}

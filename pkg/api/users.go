@@ -5,15 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"unicode"
-	"unicode/utf8"
 
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
 )
-
-// maxName is the most letters of a user's name.
-const maxName = 64
 
 // UserStore keeps the users.
 type UserStore interface {
@@ -62,8 +57,8 @@ func (a *API) addUser(w http.ResponseWriter, r *http.Request, _ *identity) error
 	if err := readBody(w, r, fields{"name": &name}); err != nil {
 		return err
 	}
-	if err := checkName(name); err != nil {
-		return err
+	if err := auth.CheckName(name); err != nil {
+		return badValue("name", err.Error())
 	}
 	user, err := a.store.AddUser(r.Context(), name)
 	if errors.Is(err, event.ErrExists) {
@@ -74,21 +69,6 @@ func (a *API) addUser(w http.ResponseWriter, r *http.Request, _ *identity) error
 	}
 	w.Header().Set("Location", "/v1/users/"+strconv.FormatInt(user.ID, 10))
 	return writeData(w, http.StatusCreated, none{}, formOfUser(&user))
-}
-
-func checkName(name string) error {
-	if name == "" {
-		return missingField("name", "it is what the user is called")
-	}
-	if utf8.RuneCountInString(name) > maxName {
-		return badValue("name", "is longer than 64 letters")
-	}
-	for _, c := range name {
-		if !unicode.IsGraphic(c) || unicode.IsSpace(c) {
-			return badValue("name", "has a space or an invisible character")
-		}
-	}
-	return nil
 }
 
 // removeUser serves DELETE /v1/users/{id}.
