@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+)
+
+//go:embed schema.sql
+var schema string
+
+// schemaVersion is that of schema.sql, kept in the file's user_version.
+const schemaVersion = 1
+
+// The write-ahead log is folded into the file when it has this many pages of
+// SQLite's 4 KB, and cut when it has grown to twice that. (Larger pages, 8 to
+// 64 KB, are no faster, and cost more for every change of a row.)
+const (
+	checkpointPages = 4000
+	walBytes        = 2 * checkpointPages * 4096
+)
+
+// database is one connection with its statements.
+type database struct {
+	sql        *sql.DB
+	statements map[string]*sql.Stmt
+	turn       *sync.Mutex // shared by those that write, since SQLite itself would poll
+}
+
+// connect opens the file with one connection. synchronous is FULL, which syncs
+// each commit, or NORMAL, which syncs each checkpoint.
+func connect(path, synchronous string, turn *sync.Mutex) (*database, error) {
+	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "cache_size(-8000)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), fmt.Sprintf("journal_size_limit(%d)", walBytes),
+	}}
+	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
+	db, err := sql.Open("sqlite", file.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return &database{sql: db, statements: make(map[string]*sql.Stmt), turn: turn}, nil
+}
+
+// prepare compiles statements that transactions run by their text.
+func (d *database) prepare(ctx context.Context, queries ...string) error {
+	for _, query := range queries {
+		statement, err := d.sql.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		d.statements[query] = statement
+	}
+	return nil
+}
+
+// transaction runs prepared statements.
+type transaction struct {
+	tx         *sql.Tx
+	statements map[string]*sql.Stmt
+}
+
+func (t transaction) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return t.tx.StmtContext(ctx, t.statements[query]).ExecContext(ctx, args...)
+}
+
+func (t transaction) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.tx.StmtContext(ctx, t.statements[query]).QueryRowContext(ctx, args...)
+}
+
+func (t transaction) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.tx.StmtContext(ctx, t.statements[query]).QueryContext(ctx, args...)
+}
+
+// write runs f in a transaction, alone. The end of ctx does not interrupt it:
+// watching for that costs more than the millisecond that it lasts.
+func (d *database) write(ctx context.Context, f func(context.Context, transaction) error) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
+	tx, err := d.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(ctx, transaction{tx, d.statements}); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// create makes the tables in an empty file.
+func (d *database) create(ctx context.Context) error {
+	return d.write(ctx, func(ctx context.Context, t transaction) error {
+		var version int
+		if err := t.tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+			return err
+		}
+		switch {
+		case version == schemaVersion:
+			return nil
+		case version > schemaVersion:
+			return fmt.Errorf("%w: its schema is %d, ours %d; use the riffle that made it, a newer one, or another file",
+				ErrSchema, version, schemaVersion)
+		}
+		_, err := t.tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+		return err
+	})
+}
+
+func (d *database) close() error { return d.sql.Close() }
