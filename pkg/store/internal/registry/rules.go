@@ -1,0 +1,197 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"time"
+
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+)
+
+const (
+	ruleColumns = "id, user_id, value, canonical, tag, action, enabled, gone, created_at, updated_at, number"
+	// insertStep is how many rules one statement inserts; SQLite takes up to
+	// 32,766 parameters, MySQL 65,535.
+	insertStep = 500
+)
+
+// Rules lists a user's rules by ascending id.
+func (r *Registry) Rules(ctx context.Context, user int64) ([]rule.Rule, error) {
+	return r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE user_id = ? AND gone = 0 ORDER BY id", user)
+}
+
+// Rule gives one.
+//
+// Errors: event.ErrNotFound, also for another user's.
+func (r *Registry) Rule(ctx context.Context, user, id int64) (rule.Rule, error) {
+	rules, err := r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE user_id = ? AND id = ? AND gone = 0", user, id)
+	if err == nil && len(rules) == 0 {
+		err = event.ErrNotFound
+	}
+	if err != nil {
+		return rule.Rule{}, err
+	}
+	return rules[0], nil
+}
+
+// RulesSince lists up to limit rules of all users that changed after a number,
+// by ascending number, those that are gone included.
+func (r *Registry) RulesSince(ctx context.Context, number int64, limit int) ([]rule.Rule, error) {
+	return r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE number > ? ORDER BY number LIMIT ?", number, limit)
+}
+
+func (r *Registry) rules(ctx context.Context, query string, args ...any) ([]rule.Rule, error) {
+	rules, err := list(ctx, r.read, scanRule, query, args...)
+	return rules, r.wrap("read rules", err)
+}
+
+func scanRule(rows *sql.Rows) (rule.Rule, error) {
+	var v rule.Rule
+	var created, updated int64
+	err := rows.Scan(&v.ID, &v.User, &v.Value, &v.Canonical, &v.Tag, &v.Action, &v.Enabled, &v.Gone, &created, &updated, &v.Number)
+	v.CreatedAt, v.UpdatedAt = fromMicros(created), fromMicros(updated)
+	return v, err
+}
+
+// AddRule stores a rule and gives it back with id, number and times.
+//
+// Errors: event.ErrExists when the user has a rule of this canonical form.
+func (r *Registry) AddRule(ctx context.Context, v rule.Rule) (rule.Rule, error) {
+	rules, err := r.AddRules(ctx, []rule.Rule{v})
+	if err != nil {
+		return rule.Rule{}, err
+	}
+	return rules[0], nil
+}
+
+// AddRules stores all of some rules or none, and gives them back in their order
+// with ids, numbers and times.
+//
+// Errors: event.ErrExists when a user has a rule of one's canonical form.
+func (r *Registry) AddRules(ctx context.Context, rules []rule.Rule) ([]rule.Rule, error) {
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	var first int64
+	err := r.tx(ctx, "add rules", func(tx *sql.Tx) (err error) {
+		if first, err = r.number(ctx, tx, "rules", len(rules)); err != nil {
+			return err
+		}
+		for from := 0; from < len(rules); from += insertStep {
+			step := rules[from:min(from+insertStep, len(rules))]
+			if err := insertRules(ctx, tx, step, first+int64(from)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE number BETWEEN ? AND ? ORDER BY number",
+		first, first+int64(len(rules))-1)
+}
+
+// insertRules takes the counter's number, which follows the store's clock, for
+// the time too.
+func insertRules(ctx context.Context, tx *sql.Tx, rules []rule.Rule, number int64) error {
+	const width = 10
+	args := make([]any, 0, width*len(rules))
+	for i := range rules {
+		v, n := &rules[i], number+int64(i)
+		args = append(args, v.User, v.Value, v.Canonical, uniqueAs(v.Canonical), []byte(v.Tag),
+			int64(v.Action), v.Enabled, n, n, n)
+	}
+	_, err := tx.ExecContext(ctx,
+		"INSERT INTO rules (user_id, value, canonical, unique_as, tag, action, enabled, created_at, updated_at, number) VALUES "+
+			placeholders(len(rules), width), args...)
+	return err
+}
+
+// uniqueAs stands for a canonical form in the unique key, whose columns may not
+// be as long. A rule that is gone has none.
+func uniqueAs(canonical string) []byte {
+	sum := sha256.Sum256([]byte(canonical))
+	return sum[:]
+}
+
+// UpdateRule replaces value, canonical form, tag, action and enabled of the rule
+// with this user and id.
+//
+// Errors: event.ErrNotFound; event.ErrExists when another rule of the user has
+// this canonical form.
+func (r *Registry) UpdateRule(ctx context.Context, v rule.Rule) (rule.Rule, error) {
+	err := r.tx(ctx, "update rule", func(tx *sql.Tx) error {
+		n, err := r.number(ctx, tx, "rules", 1)
+		if err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx,
+			"UPDATE rules SET value = ?, canonical = ?, unique_as = ?, tag = ?, action = ?, enabled = ?, updated_at = ?, number = ? "+
+				"WHERE id = ? AND user_id = ? AND gone = 0",
+			v.Value, v.Canonical, uniqueAs(v.Canonical), []byte(v.Tag), int64(v.Action), v.Enabled, n, n, v.ID, v.User))
+	})
+	if err != nil {
+		return rule.Rule{}, err
+	}
+	return r.Rule(ctx, v.User, v.ID)
+}
+
+// RemoveRule removes a rule. Its row stays for a while, marked as gone, so that
+// filters hear of it.
+//
+// Errors: event.ErrNotFound.
+func (r *Registry) RemoveRule(ctx context.Context, user, id int64) error {
+	return r.tx(ctx, "remove rule", func(tx *sql.Tx) error {
+		n, err := r.number(ctx, tx, "rules", 1)
+		if err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx,
+			"UPDATE rules SET gone = 1, unique_as = NULL, updated_at = ?, number = ? WHERE id = ? AND user_id = ? AND gone = 0",
+			n, n, id, user))
+	})
+}
+
+// AddRuleCounts adds to what rules matched in an hour.
+func (r *Registry) AddRuleCounts(ctx context.Context, counts []rule.Count) error {
+	return r.tx(ctx, "add rule counts", func(tx *sql.Tx) error {
+		for from := 0; from < len(counts); from += insertStep {
+			step := counts[from:min(from+insertStep, len(counts))]
+			args := make([]any, 0, 3*len(step))
+			for _, c := range step {
+				args = append(args, c.Rule, micros(c.Hour), c.Matches)
+			}
+			_, err := tx.ExecContext(ctx, "INSERT INTO rule_hours (rule_id, hour, matches) VALUES "+placeholders(len(step), 3)+" "+
+				r.dialect.Upsert("rule_id, hour")+" matches = rule_hours.matches + "+r.dialect.Proposed("matches"), args...)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// RuleCounts gives the matches of each of a user's rules since the hour that
+// holds a time; rules without one are absent.
+func (r *Registry) RuleCounts(ctx context.Context, user int64, since time.Time) (map[int64]int64, error) {
+	counts, err := list(ctx, r.read, scanCount,
+		"SELECT h.rule_id, SUM(h.matches) FROM rules r JOIN rule_hours h ON h.rule_id = r.id "+
+			"WHERE r.user_id = ? AND r.gone = 0 AND h.hour >= ? GROUP BY h.rule_id", user, micros(since.Truncate(time.Hour)))
+	if err != nil {
+		return nil, r.wrap("read rule counts", err)
+	}
+	sums := make(map[int64]int64, len(counts))
+	for _, c := range counts {
+		sums[c.Rule] = c.Matches
+	}
+	return sums, nil
+}
+
+func scanCount(rows *sql.Rows) (rule.Count, error) {
+	var c rule.Count
+	err := rows.Scan(&c.Rule, &c.Matches)
+	return c, err
+}

@@ -1,0 +1,129 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+)
+
+const tokenColumns = "id, user_id, hash, hint, scopes, created_at, expires_at, last_used_at, revoked_at, number"
+
+// AddToken stores a token and gives it back with its id, number and time.
+func (r *Registry) AddToken(ctx context.Context, t auth.Token) (auth.Token, error) {
+	err := r.tx(ctx, "add token", func(tx *sql.Tx) error {
+		n, err := r.number(ctx, tx, "tokens", 1)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx,
+			"INSERT INTO tokens (user_id, hash, hint, scopes, created_at, expires_at, number) VALUES (?, ?, ?, ?, "+r.dialect.Clock+", ?, ?)",
+			t.User, t.Hash[:], []byte(t.Hint), int64(t.Scopes), micros(t.ExpiresAt), n)
+		return err
+	})
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return r.TokenByHash(ctx, t.Hash)
+}
+
+// TokenByHash gives a token whatever its state.
+//
+// Errors: auth.ErrUnknownToken.
+func (r *Registry) TokenByHash(ctx context.Context, hash [32]byte) (auth.Token, error) {
+	tokens, err := r.tokens(ctx, "SELECT "+tokenColumns+" FROM tokens WHERE hash = ?", hash[:])
+	if err == nil && len(tokens) == 0 {
+		err = auth.ErrUnknownToken
+	}
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return tokens[0], nil
+}
+
+// Tokens lists a user's tokens by ascending id, revoked ones too.
+func (r *Registry) Tokens(ctx context.Context, user int64) ([]auth.Token, error) {
+	return r.tokens(ctx, "SELECT "+tokenColumns+" FROM tokens WHERE user_id = ? ORDER BY id", user)
+}
+
+func (r *Registry) tokens(ctx context.Context, query string, args ...any) ([]auth.Token, error) {
+	tokens, err := list(ctx, r.read, scanToken, query, args...)
+	return tokens, r.wrap("read tokens", err)
+}
+
+func scanToken(rows *sql.Rows) (auth.Token, error) {
+	var t auth.Token
+	var hash []byte
+	var created, expires, used, revoked int64
+	err := rows.Scan(&t.ID, &t.User, &hash, &t.Hint, &t.Scopes, &created, &expires, &used, &revoked, &t.Number)
+	if err != nil {
+		return t, err
+	}
+	if len(hash) != len(t.Hash) {
+		return t, errors.New("token's hash has the wrong length")
+	}
+	t.Hash = [32]byte(hash)
+	t.CreatedAt, t.ExpiresAt = fromMicros(created), fromMicros(expires)
+	t.LastUsedAt, t.RevokedAt = fromMicros(used), fromMicros(revoked)
+	return t, nil
+}
+
+// RevokeToken revokes a token of this user. To revoke it again changes nothing.
+//
+// Errors: event.ErrNotFound, also for another user's.
+func (r *Registry) RevokeToken(ctx context.Context, user, id int64) error {
+	return r.tx(ctx, "revoke token", func(tx *sql.Tx) error {
+		n, err := r.number(ctx, tx, "tokens", 1)
+		if err != nil {
+			return err
+		}
+		var revoked int64
+		err = tx.QueryRowContext(ctx, "SELECT revoked_at FROM tokens WHERE id = ? AND user_id = ?", id, user).Scan(&revoked)
+		if err != nil || revoked != 0 {
+			return err
+		}
+		return one(tx.ExecContext(ctx, "UPDATE tokens SET revoked_at = "+r.dialect.Clock+", number = ? WHERE id = ?", n, id))
+	})
+}
+
+// TouchToken notes when a token was last used. A token that is gone is no error.
+func (r *Registry) TouchToken(ctx context.Context, id int64, at time.Time) error {
+	_, err := r.write.ExecContext(ctx,
+		"UPDATE tokens SET last_used_at = "+r.dialect.Greatest+"(last_used_at, ?) WHERE id = ?", micros(at), id)
+	return r.wrap("touch token", err)
+}
+
+// AddLogin stores the hash of a login code of a user.
+func (r *Registry) AddLogin(ctx context.Context, hash [32]byte, user int64, expires time.Time) error {
+	_, err := r.write.ExecContext(ctx, "INSERT INTO logins (hash, user_id, expires_at) VALUES (?, ?, ?)", hash[:], user, micros(expires))
+	return r.wrap("add login", err)
+}
+
+// TakeLogin uses up the code with this hash and gives its user.
+//
+// Errors: auth.ErrUnknownLogin when it is unknown, used or expired.
+func (r *Registry) TakeLogin(ctx context.Context, hash [32]byte) (user int64, err error) {
+	err = r.tx(ctx, "take login", func(tx *sql.Tx) error {
+		// The deletion decides who of two takers was first.
+		var valid bool
+		err := tx.QueryRowContext(ctx,
+			"SELECT user_id, expires_at > "+r.dialect.Clock+" FROM logins WHERE hash = ?", hash[:]).Scan(&user, &valid)
+		if err != nil {
+			return err
+		}
+		if err := one(tx.ExecContext(ctx, "DELETE FROM logins WHERE hash = ?", hash[:])); err != nil {
+			return err
+		}
+		if !valid {
+			user = 0
+		}
+		return nil
+	})
+	if errors.Is(err, event.ErrNotFound) || err == nil && user == 0 {
+		return 0, auth.ErrUnknownLogin
+	}
+	return user, err
+}

@@ -1,0 +1,92 @@
+package mysql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// session is said by every connection, so that nothing depends on how a server
+// is set up. Text is handled as bytes: the columns say that it is UTF-8, and
+// refuse what is not.
+const session = "SET NAMES binary;" +
+	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;" +
+	"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'," +
+	" time_zone = '+00:00', autocommit = 1, unique_checks = 1, innodb_lock_wait_timeout = 5"
+
+// connector makes the connections of a store.
+type connector struct{ driver.Connector }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := greet(ctx, conn); err != nil {
+		_ = conn.Close() // it is of no use
+		return nil, err
+	}
+	return conn, nil
+}
+
+func greet(ctx context.Context, conn driver.Conn) error {
+	text, err := version(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := checkVersion(text); err != nil {
+		return err
+	}
+	_, err = conn.(driver.ExecerContext).ExecContext(ctx, session, nil)
+	return err
+}
+
+func version(ctx context.Context, conn driver.Conn) (text string, err error) {
+	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "SELECT VERSION()", nil)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, 1)
+	if err := rows.Next(row); err != nil {
+		return "", errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	return fmt.Sprintf("%s", row[0]), nil
+}
+
+// VersionError says that a server is older than the oldest that will do.
+type VersionError struct{ Server, Oldest string }
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("server version %s is too old: use %s or newer", e.Server, e.Oldest)
+}
+
+// checkVersion reads such as 8.0.36-0ubuntu1, 10.11.6-MariaDB and, from before
+// MariaDB 11, 5.5.5-10.6.12-MariaDB.
+func checkVersion(text string) error {
+	number, oldest, name := text, [3]int{8, 0, 27}, "MySQL 8.0.27"
+	if strings.Contains(strings.ToLower(text), "mariadb") {
+		number, oldest, name = strings.TrimPrefix(text, "5.5.5-"), [3]int{10, 6, 0}, "MariaDB 10.6"
+	}
+	var have [3]int
+	for i, part := range strings.SplitN(number, ".", 3) {
+		digits := strings.IndexFunc(part, func(r rune) bool { return r < '0' || r > '9' })
+		if digits >= 0 {
+			part = part[:digits]
+		}
+		have[i], _ = strconv.Atoi(part) // 0 for what is no number
+	}
+	for i := range have {
+		if have[i] != oldest[i] {
+			if have[i] < oldest[i] {
+				return &VersionError{text, name}
+			}
+			return nil
+		}
+	}
+	return nil
+}

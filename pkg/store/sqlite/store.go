@@ -1,0 +1,118 @@
+// Package sqlite is the store in a file of this machine, for riffle in one
+// process.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver
+
+	"riffle/pkg/event"
+	"riffle/pkg/store"
+	"riffle/pkg/store/internal/registry"
+	"riffle/pkg/store/internal/write"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// maxReaders bounds the connections that read. More would not be faster: they
+// share the machine's few cores with the writer.
+const maxReaders = 4
+
+// maxTransaction is the text that one transaction writes, about.
+const maxTransaction = 8 << 20
+
+// Open opens the store in the file at path, or makes it.
+//
+// Errors: a path that can't be used.
+func Open(path string) (*store.Store, error) {
+	s, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(path string) (*store.Store, error) {
+	writing, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, err
+	}
+	writing.SetMaxOpenConns(1)
+	reading, err := sql.Open("sqlite", dsn(path, "_pragma=query_only(1)"))
+	if err != nil {
+		return nil, err
+	}
+	reading.SetMaxOpenConns(maxReaders)
+	reading.SetMaxIdleConns(maxReaders)
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, writing, dir,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, err
+	}
+	return store.New(store.Config{
+		Name:       "sqlite",
+		DB:         reading,
+		Dialect:    &dialect{writing: writing, reading: reading, writer: newWriter(writing)},
+		Migrations: provider,
+		Registry: registry.New(reading, writing, registry.Dialect{
+			Clock:    "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+			Greatest: "MAX",
+			Upsert:   func(key string) string { return "ON CONFLICT (" + key + ") DO UPDATE SET" },
+			Proposed: func(column string) string { return "excluded." + column },
+			Exists:   isDuplicate,
+			Mark:     mark,
+		}),
+		HasTable: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
+	}), nil
+}
+
+// dsn names the file and what every connection says first: readers go on
+// beside the writer (WAL), a commit is on the disk when it returns, and a lock
+// held by another process is waited for.
+func dsn(path, more string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "_pragma=busy_timeout(5000)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)&" + more}
+	return u.String()
+}
+
+// dialect is store.Dialect. One connection writes, since SQLite has one writer
+// at a time anyway; reading never waits for it.
+type dialect struct {
+	writing, reading *sql.DB
+	writer           *writer
+}
+
+func (d *dialect) Mark(err error) error { return mark(err) }
+
+func (d *dialect) Close() error {
+	return errors.Join(d.writer.close(), d.reading.Close(), d.writing.Close())
+}
+
+func (d *dialect) Write(ctx context.Context, b *event.Batch) error {
+	return write.Run(ctx, d.writer, b, maxTransaction)
+}
+
+// inTransaction calls f within a transaction, which is committed if f succeeds.
+func inTransaction(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
