@@ -1,6 +1,7 @@
 package buffertest
 
 import (
+	"context"
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
@@ -87,4 +88,50 @@ func BenchmarkTake(b *testing.B, w Pusher, t Taker) {
 func renumber(f *event.Frame, n int) {
 	binary.BigEndian.PutUint64(f.ID[:], uint64(n)+1)
 	copy(f.Data[1:], f.ID[:])
+}
+
+// BenchmarkBoth moves full frames from a writer to a filter, both at work at
+// once; at most 64 frames wait.
+func BenchmarkBoth(b *testing.B, w Pusher, t Taker) {
+	b.Helper()
+	at, err := w.Position(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(benchBytes)
+	room := make(chan struct{}, 64)
+	failed := make(chan error, 1)
+	go func() {
+		failed <- drain(b.Context(), t, b.N, room)
+	}()
+	frame := benchFrame(0)
+	for n := range b.N {
+		room <- struct{}{}
+		renumber(&frame, n)
+		if err := w.Push(b.Context(), event.Push{Frame: frame, Prev: at.Frame, Cursor: "1700000000000000"}); err != nil {
+			b.Fatal(err)
+		}
+		at.Frame = frame.ID
+	}
+	if err := <-failed; err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(benchEvents*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+func drain(ctx context.Context, t Taker, frames int, room <-chan struct{}) error {
+	for frames > 0 {
+		taken, err := t.Take(ctx, 4)
+		if err != nil {
+			return err
+		}
+		if err := t.Ack(ctx, taken); err != nil {
+			return err
+		}
+		for range taken {
+			<-room
+		}
+		frames -= len(taken)
+	}
+	return nil
 }

@@ -21,3 +21,8 @@ func BenchmarkTake(b *testing.B) {
 	buffer := open(b, server.URL, redis.Options{})
 	buffertest.BenchmarkTake(b, buffer.Writer("s", "w"), buffer)
 }
+
+func BenchmarkBoth(b *testing.B) {
+	buffer := open(b, testenv.StartRedis(b).URL, redis.Options{})
+	buffertest.BenchmarkBoth(b, buffer.Writer("s", "w"), buffer)
+}

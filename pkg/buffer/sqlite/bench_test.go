@@ -17,3 +17,8 @@ func BenchmarkTake(b *testing.B) {
 	buffer := open(b, filepath.Join(b.TempDir(), "buffer.db"), sqlite.Options{})
 	buffertest.BenchmarkTake(b, buffer.Writer("s", "w"), buffer)
 }
+
+func BenchmarkBoth(b *testing.B) {
+	buffer := open(b, filepath.Join(b.TempDir(), "buffer.db"), sqlite.Options{})
+	buffertest.BenchmarkBoth(b, buffer.Writer("s", "w"), buffer)
+}

@@ -1,0 +1,36 @@
+package control
+
+import "time"
+
+// Beat is a sign of life of one running stage. A new one replaces the last of
+// its instance.
+type Beat struct {
+	// Instance names one run of one stage; no two runs share it.
+	Instance string    `json:"instance"`
+	Stage    string    `json:"stage"`          // ingest, filter or api
+	Name     string    `json:"name,omitempty"` // of an ingest, its source
+	Host     string    `json:"host,omitempty"`
+	PID      int       `json:"pid,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	State    string    `json:"state,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	// Rates are by the second, Totals since the start, both by what is counted.
+	Rates       map[string]float64 `json:"rates,omitempty"`
+	Totals      map[string]int64   `json:"totals,omitempty"`
+	LastError   string             `json:"last_error,omitempty"`
+	LastErrorAt time.Time          `json:"last_error_at,omitzero"`
+	// Debug is the address of its debug listener; empty when it has none.
+	Debug string `json:"debug,omitempty"`
+
+	// Seen is when the beat was written and Age how long ago, both by the clock
+	// of the server that keeps it. They are set on reading.
+	Seen time.Time     `json:"-"`
+	Age  time.Duration `json:"-"`
+}
+
+// Bounds of what is kept of stages that are gone: long enough to see that one
+// died, and not so many that one that keeps dying fills the list.
+const (
+	keep = time.Hour
+	most = 500
+)

@@ -1,0 +1,182 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/go-redis/v9"
+
+	"riffle/pkg/testenv"
+)
+
+type keeper interface {
+	Beat(ctx context.Context, b Beat) error
+	Beats(ctx context.Context) ([]Beat, error)
+}
+
+// twin is a keeper with a way to make its entries older.
+type twin struct {
+	keeper
+	age func(t *testing.T, instance string, by time.Duration)
+}
+
+func newRedis(t *testing.T) twin {
+	t.Helper()
+	options, err := redis.ParseURL(testenv.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return twin{NewRedis(client), func(t *testing.T, instance string, by time.Duration) {
+		t.Helper()
+		if err := client.ZIncrBy(t.Context(), timesKey, -float64(by.Milliseconds()), instance).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}}
+}
+
+func newSQLite(t *testing.T) twin {
+	t.Helper()
+	s, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "control #1.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return twin{s, func(t *testing.T, instance string, by time.Duration) {
+		t.Helper()
+		_, err := s.db.ExecContext(t.Context(), "UPDATE beats SET seen = seen - ? WHERE instance = ?", by.Milliseconds(), instance)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}}
+}
+
+func TestKeepers(t *testing.T) {
+	t.Parallel()
+	for name, fresh := range map[string]func(*testing.T) twin{"redis": newRedis, "sqlite": newSQLite} {
+		for what, test := range map[string]func(*testing.T, twin){
+			"latest": testLatest, "forgets": testForgets, "bounded": testBounded,
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				test(t, fresh(t))
+			})
+		}
+	}
+}
+
+func beat(t *testing.T, k keeper, b Beat) {
+	t.Helper()
+	if err := k.Beat(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func beats(t *testing.T, k keeper) []Beat {
+	t.Helper()
+	all, err := k.Beats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func testLatest(t *testing.T, k twin) {
+	if got := beats(t, k); len(got) != 0 {
+		t.Errorf("nobody yet: got %+v, want none", got)
+	}
+	want := Beat{
+		Instance: "a1", Stage: "ingest", Name: "jetstream", Host: "h", PID: 7, Version: "1.2", State: "running",
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rates: map[string]float64{"events": 1.5},
+		Totals: map[string]int64{"accepted": 1 << 60}, LastError: "möp", Debug: "127.0.0.1:9101",
+	}
+	beat(t, k, Beat{Instance: "a1", Stage: "ingest", State: "starting"})
+	beat(t, k, want)
+	beat(t, k, Beat{Instance: "b2", Stage: "filter"})
+	k.age(t, "a1", 10*time.Second)
+	got := beats(t, k)
+	if diff := cmp.Diff([]Beat{{Instance: "b2", Stage: "filter"}, want}, got, cmpopts.IgnoreFields(Beat{}, "Seen", "Age")); diff != "" {
+		t.Errorf("beats (-want +got):\n%s", diff)
+	}
+	if age := got[1].Age; age < 10*time.Second || age > 5*time.Minute {
+		t.Errorf("age of one 10 s old: got %s", age)
+	}
+	if seen := time.Since(got[1].Seen); seen < 10*time.Second || seen > 5*time.Minute {
+		t.Errorf("one 10 s old was seen %s ago", seen)
+	}
+}
+
+func testForgets(t *testing.T, k twin) {
+	for _, instance := range []string{"old", "older", "live"} {
+		beat(t, k, Beat{Instance: instance})
+	}
+	k.age(t, "old", keep+time.Second)
+	k.age(t, "older", 3*keep)
+	k.age(t, "live", keep-time.Minute)
+	beat(t, k, Beat{Instance: "new"})
+	var got []string
+	for _, b := range beats(t, k) {
+		got = append(got, b.Instance)
+	}
+	if diff := cmp.Diff([]string{"new", "live"}, got); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+}
+
+// testBounded: a stage that dies and starts again all the time does not fill the
+// list.
+func testBounded(t *testing.T, k twin) {
+	for i := range most + 5 {
+		beat(t, k, Beat{Instance: fmt.Sprintf("%04d", i)})
+	}
+	if got := len(beats(t, k)); got != most {
+		t.Errorf("kept %d beats, want %d", got, most)
+	}
+}
+
+// TestNoTimeToLive: a Redis with a volatile-* policy must not evict entries.
+func TestNoTimeToLive(t *testing.T) {
+	t.Parallel()
+	k := newRedis(t)
+	beat(t, k, Beat{Instance: "a"})
+	client := k.keeper.(*Redis).client
+	for _, key := range []string{entriesKey, timesKey} {
+		if got, err := client.TTL(t.Context(), key).Result(); err != nil || got != -1 {
+			t.Errorf("TTL of %s: got %v, %v, want none", key, got, err)
+		}
+	}
+}
+
+func TestSQLiteSharesAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "b.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE other (n INTEGER); PRAGMA user_version = 3"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s, err := OpenSQLite(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		beat(t, s, Beat{Instance: "a"})
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var version int
+	if err := db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version); err != nil || version != 3 {
+		t.Errorf("the file's version: got %d, %v, want 3", version, err)
+	}
+}
