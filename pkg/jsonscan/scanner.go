@@ -33,6 +33,15 @@ func (s *Scanner) Mismatch() bool { return s.mismatch }
 // that only its reader knows.
 func (s *Scanner) Wrong() { s.mismatch = true }
 
+// Adopt takes over the faults of another scanner, which read a value that this
+// one left behind.
+func (s *Scanner) Adopt(other *Scanner) {
+	s.mismatch = s.mismatch || other.mismatch
+	if other.bad {
+		s.fail()
+	}
+}
+
 // End reports whether nothing but white space is left and no fault of syntax
 // was found.
 func (s *Scanner) End() bool {

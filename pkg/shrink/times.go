@@ -1,25 +1,64 @@
 package shrink
 
-import (
-	"time"
-
-	"riffle/pkg/event"
-)
+import "riffle/pkg/event"
 
 // RFC3339 reads a moment such as 2024-11-21T16:26:19.741Z in microseconds since
 // 1970 and reports whether it is one, in the years 1 to 9999. Fractions finer
-// than that are cut. Date and time must be there; a zone may be missing, which
+// than that are cut. Date and time must be there; the zone may be missing, which
 // some clients of Bluesky leave out, and then it is UTC.
 func RFC3339(s string) (micros int64, ok bool) {
-	if t, ok := utcMillis(s); ok {
-		return t, true
+	const date = len("2006-01-02T15:04:05")
+	if len(s) < date || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
+		return 0, false
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, s); err == nil && t.Year() > 0 && t.UTC().Year() < 10000 {
-			return t.UnixMicro(), true
-		}
+	seconds, ok := Unix(Pair(s[0:])*100+Pair(s[2:]), Pair(s[5:]), Pair(s[8:]), Pair(s[11:]), Pair(s[14:]), Pair(s[17:]))
+	fraction, rest, whole := fractionOf(s[date:])
+	offset, zoned := zone(rest)
+	seconds -= offset
+	if !ok || !whole || !zoned || seconds < minSeconds || seconds > maxSeconds {
+		return 0, false
 	}
-	return 0, false
+	return seconds*1e6 + fraction, true
+}
+
+// The years 1 to 9999, in seconds since 1970.
+const (
+	minSeconds = -62135596800
+	maxSeconds = 253402300799
+)
+
+// fractionOf reads the fraction of a second that s may begin with, in
+// microseconds, and gives what follows it.
+func fractionOf(s string) (micros int64, rest string, ok bool) {
+	if s == "" || s[0] != '.' {
+		return 0, s, true
+	}
+	n, unit := 1, int64(100_000)
+	for n < len(s) && s[n]-'0' <= 9 {
+		micros += int64(s[n]-'0') * unit
+		unit /= 10
+		n++
+	}
+	return micros, s[n:], n > 1
+}
+
+// zone reads Z, an offset such as +02:00, or nothing, in seconds.
+func zone(s string) (seconds int64, ok bool) {
+	if s == "" || s == "Z" {
+		return 0, true
+	}
+	if len(s) != len("+00:00") || s[0] != '+' && s[0] != '-' || s[3] != ':' {
+		return 0, false
+	}
+	hours, minutes := Pair(s[1:]), Pair(s[4:])
+	if hours < 0 || hours > 23 || minutes < 0 || minutes > 59 {
+		return 0, false
+	}
+	seconds = int64(hours*3600 + minutes*60)
+	if s[0] == '-' {
+		seconds = -seconds
+	}
+	return seconds, true
 }
 
 // Millis turns microseconds into an event's time. The moment 0 is unknown
@@ -32,28 +71,6 @@ func floorDiv(a, b int64) int64 {
 		q--
 	}
 	return q
-}
-
-// utcMillis reads the form that nearly all posts have, 2006-01-02T15:04:05.000Z
-// with or without its fraction, without the cost of the general parser.
-func utcMillis(s string) (micros int64, ok bool) {
-	if len(s) != 24 && len(s) != 20 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[len(s)-1] != 'Z' {
-		return 0, false
-	}
-	year, month, day := Pair(s[0:])*100+Pair(s[2:]), Pair(s[5:]), Pair(s[8:])
-	hour, minute, second := Pair(s[11:]), Pair(s[14:]), Pair(s[17:])
-	millis := 0
-	if len(s) == 24 {
-		if s[19] != '.' || s[22]-'0' > 9 {
-			return 0, false
-		}
-		millis = Pair(s[20:])*10 + int(s[22]-'0')
-	}
-	seconds, ok := Unix(year, month, day, hour, minute, second)
-	if !ok || millis < 0 {
-		return 0, false
-	}
-	return seconds*1e6 + int64(millis)*1000, true
 }
 
 // Pair reads two digits; what is none gives a negative number, small enough that
@@ -115,7 +132,7 @@ func TID(s string) (int64, bool) {
 }
 
 // MicrosTID gives the greatest revision of a moment.
-func MicrosTID(micros int64) int64 { return micros<<10 | 1<<10 - 1 }
+func MicrosTID(micros int64) int64 { return micros<<10 | (1<<10 - 1) }
 
 var tidValues = func() (values [256]uint8) {
 	for i := range values {
