@@ -125,6 +125,7 @@ func (a *API) table() []route {
 	return []route{
 		{pattern: "GET /v1/matches", scopes: reading, serve: a.listMatches, params: true},
 		{pattern: "GET /v1/matches/{id}", scopes: reading, serve: a.showMatch},
+		{pattern: "GET /v1/stream", scopes: reading, serve: a.serveStream, params: true},
 		{pattern: "GET /v1/rules", scopes: reading, serve: a.listRules},
 		{pattern: "POST /v1/rules", scopes: writing, serve: a.addRule},
 		{pattern: "GET /v1/rules/{id}", scopes: reading, serve: a.showRule},

@@ -502,16 +502,11 @@ func TestWaitEndsWithTheClient(t *testing.T) {
 
 func TestExpiredCursor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, expiring{newMemory(time.Now)}, time.Now)
+	w, m := memoryWorld(t)
+	m.floor = m.number
 	reader := w.token(t, w.alice, auth.Read)
-	w.do(t, reader, "GET /v1/matches?after="+string(appendCursor(nil, 1)), "").wantFailure(t, http.StatusGone, "cursor_expired")
-}
-
-// expiring keeps nothing of the past.
-type expiring struct{ *memory }
-
-func (expiring) Matches(context.Context, event.Query) (event.Page, error) {
-	return event.Page{}, event.ErrCursorExpired
+	w.do(t, reader, "GET /v1/matches?after="+cursorOf(m.floor-1), "").wantFailure(t, http.StatusGone, "cursor_expired")
+	w.do(t, reader, "GET /v1/matches?after="+cursorOf(m.floor), "").want(t, http.StatusOK)
 }
 
 // TestServe speaks to the real server, over a connection, until it stops in the
@@ -561,4 +556,34 @@ func TestServe(t *testing.T) {
 			t.Errorf("got %v at the stop", err)
 		}
 	}
+}
+
+// TestCursorMovesOn polls for a user without news while others have some.
+func TestCursorMovesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		w := newWorld(t, m, time.Now)
+		reader := w.token(t, w.alice, auth.Read)
+		first := into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
+		poll := func() string {
+			return into[pageSummary](t, w.do(t, reader, "GET /v1/matches?tag=wanted&after="+first, "").want(t, http.StatusOK).Summary).Next
+		}
+		keep(t, m, w.bob.ID, "test:1", "of another", "a", 1)
+		if got := poll(); got != first {
+			t.Errorf("got next %q within the hour, want %q", got, first)
+		}
+		time.Sleep(2 * steady)
+		keep(t, m, w.bob.ID, "test:2", "of another", "a", 1)
+		if got := poll(); got == first {
+			t.Error("got the same next after two hours, want it moved on")
+		}
+		w = newWorld(t, newMemory(time.Now), time.Now)
+		reader = w.token(t, w.alice, auth.Read)
+		first = into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
+		keep(t, w.store, w.alice.ID, "test:1", "hers", "not wanted", 1)
+		if got := poll(); got == first {
+			t.Error("got the same next after a change that was filtered out, want it moved on")
+		}
+	})
 }

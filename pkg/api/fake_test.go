@@ -35,6 +35,7 @@ type memory struct {
 	mu      sync.Mutex
 	down    error // answered by every call while set
 	number  int64
+	floor   int64 // what came before it is purged
 	users   []auth.User
 	tokens  []auth.Token
 	rules   []rule.Rule
@@ -85,6 +86,9 @@ func (m *memory) Matches(_ context.Context, q event.Query) (event.Page, error) {
 		return event.Page{}, m.down
 	}
 	m.asked = q
+	if q.HasAfter && q.After < m.floor {
+		return event.Page{}, event.ErrCursorExpired
+	}
 	var found []event.Change
 	for _, c := range m.changes[q.User] {
 		if wanted(&c, &q) {

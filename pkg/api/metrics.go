@@ -13,6 +13,7 @@ type counters struct {
 	seconds  *prometheus.HistogramVec
 	panics   prometheus.Counter
 	away     prometheus.Gauge
+	streams  prometheus.Gauge
 }
 
 func newCounters(registerer prometheus.Registerer) (*counters, error) {
@@ -37,8 +38,12 @@ func newCounters(registerer prometheus.Registerer) (*counters, error) {
 			Name: "riffle_api_store_away",
 			Help: "1 while the store cannot be reached and clients are told of maintenance.",
 		}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "riffle_api_streams",
+			Help: "Clients that follow /v1/stream now. Each costs some memory and nothing else while it is quiet.",
+		}),
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.seconds, c.panics, c.away} {
+	for _, collector := range []prometheus.Collector{c.requests, c.seconds, c.panics, c.away, c.streams} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, err
 		}
@@ -57,6 +62,12 @@ func (c *counters) request(route string, status int, took time.Duration) {
 func (c *counters) panicked() {
 	if c != nil {
 		c.panics.Inc()
+	}
+}
+
+func (c *counters) streaming(more float64) {
+	if c != nil {
+		c.streams.Add(more)
 	}
 }
 

@@ -131,6 +131,19 @@ func (q *matchQuery) check(found params) error {
 	if before && q.wait > 0 {
 		return wrongParameter("wait", "does not go with before: nothing new can come there")
 	}
+	return q.checkIDs(found)
+}
+
+// checkIDs refuses what would choose among matches that are named already.
+func (q *matchQuery) checkIDs(found params) error {
+	if len(q.IDs) == 0 {
+		return nil
+	}
+	for _, name := range []string{"tag", "rule", "before", "after", "wait"} {
+		if _, given := found[name]; given {
+			return wrongParameter(name, "does not go with id, which names the matches")
+		}
+	}
 	return nil
 }
 
@@ -166,8 +179,7 @@ func parseIDs(value string) ([]string, error) {
 			return nil, wrongParameter("id", "must list ids of matches with commas between them")
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	return ids, nil
 }
 
 // isMatchID checks the letters of a match's id; what it means, the store knows.
