@@ -23,7 +23,13 @@ type keeper interface {
 // twin is a keeper with a way to make its entries older.
 type twin struct {
 	keeper
-	age func(t *testing.T, instance string, by time.Duration)
+	age func(tb testing.TB, instance string, by time.Duration)
+}
+
+// scene is one case with an empty keeper.
+type scene struct {
+	*testing.T
+	twin
 }
 
 func newRedis(t *testing.T) twin {
@@ -34,10 +40,10 @@ func newRedis(t *testing.T) twin {
 	}
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
-	return twin{NewRedis(client), func(t *testing.T, instance string, by time.Duration) {
-		t.Helper()
-		if err := client.ZIncrBy(t.Context(), timesKey, -float64(by.Milliseconds()), instance).Err(); err != nil {
-			t.Fatal(err)
+	return twin{NewRedis(client), func(tb testing.TB, instance string, by time.Duration) {
+		tb.Helper()
+		if err := client.ZIncrBy(tb.Context(), timesKey, -float64(by.Milliseconds()), instance).Err(); err != nil {
+			tb.Fatal(err)
 		}
 	}}
 }
@@ -49,11 +55,11 @@ func newSQLite(t *testing.T) twin {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return twin{s, func(t *testing.T, instance string, by time.Duration) {
-		t.Helper()
-		_, err := s.db.ExecContext(t.Context(), "UPDATE beats SET seen = seen - ? WHERE instance = ?", by.Milliseconds(), instance)
+	return twin{s, func(tb testing.TB, instance string, by time.Duration) {
+		tb.Helper()
+		_, err := s.db.ExecContext(tb.Context(), "UPDATE beats SET seen = seen - ? WHERE instance = ?", by.Milliseconds(), instance)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}}
 }
@@ -61,35 +67,35 @@ func newSQLite(t *testing.T) twin {
 func TestKeepers(t *testing.T) {
 	t.Parallel()
 	for name, fresh := range map[string]func(*testing.T) twin{"redis": newRedis, "sqlite": newSQLite} {
-		for what, test := range map[string]func(*testing.T, twin){
+		for what, test := range map[string]func(scene){
 			"latest": testLatest, "forgets": testForgets, "bounded": testBounded,
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
-				test(t, fresh(t))
+				test(scene{t, fresh(t)})
 			})
 		}
 	}
 }
 
-func beat(t *testing.T, k keeper, b Beat) {
-	t.Helper()
-	if err := k.Beat(t.Context(), b); err != nil {
-		t.Fatal(err)
+func beat(tb testing.TB, k keeper, b Beat) {
+	tb.Helper()
+	if err := k.Beat(tb.Context(), b); err != nil {
+		tb.Fatal(err)
 	}
 }
 
-func beats(t *testing.T, k keeper) []Beat {
-	t.Helper()
-	all, err := k.Beats(t.Context())
+func beats(tb testing.TB, k keeper) []Beat {
+	tb.Helper()
+	all, err := k.Beats(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return all
 }
 
-func testLatest(t *testing.T, k twin) {
-	if got := beats(t, k); len(got) != 0 {
+func testLatest(t scene) {
+	if got := beats(t, t); len(got) != 0 {
 		t.Errorf("nobody yet: got %+v, want none", got)
 	}
 	want := Beat{
@@ -97,11 +103,11 @@ func testLatest(t *testing.T, k twin) {
 		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rates: map[string]float64{"events": 1.5},
 		Totals: map[string]int64{"accepted": 1 << 60}, LastError: "möp", Debug: "127.0.0.1:9101",
 	}
-	beat(t, k, Beat{Instance: "a1", Stage: "ingest", State: "starting"})
-	beat(t, k, want)
-	beat(t, k, Beat{Instance: "b2", Stage: "filter"})
-	k.age(t, "a1", 10*time.Second)
-	got := beats(t, k)
+	beat(t, t, Beat{Instance: "a1", Stage: "ingest", State: "starting"})
+	beat(t, t, want)
+	beat(t, t, Beat{Instance: "b2", Stage: "filter"})
+	t.age(t, "a1", 10*time.Second)
+	got := beats(t, t)
 	if diff := cmp.Diff([]Beat{{Instance: "b2", Stage: "filter"}, want}, got, cmpopts.IgnoreFields(Beat{}, "Seen", "Age")); diff != "" {
 		t.Errorf("beats (-want +got):\n%s", diff)
 	}
@@ -113,16 +119,16 @@ func testLatest(t *testing.T, k twin) {
 	}
 }
 
-func testForgets(t *testing.T, k twin) {
+func testForgets(t scene) {
 	for _, instance := range []string{"old", "older", "live"} {
-		beat(t, k, Beat{Instance: instance})
+		beat(t, t, Beat{Instance: instance})
 	}
-	k.age(t, "old", keep+time.Second)
-	k.age(t, "older", 3*keep)
-	k.age(t, "live", keep-time.Minute)
-	beat(t, k, Beat{Instance: "new"})
+	t.age(t, "old", keep+time.Second)
+	t.age(t, "older", 3*keep)
+	t.age(t, "live", keep-time.Minute)
+	beat(t, t, Beat{Instance: "new"})
 	var got []string
-	for _, b := range beats(t, k) {
+	for _, b := range beats(t, t) {
 		got = append(got, b.Instance)
 	}
 	if diff := cmp.Diff([]string{"new", "live"}, got); diff != "" {
@@ -132,11 +138,11 @@ func testForgets(t *testing.T, k twin) {
 
 // testBounded: a stage that dies and starts again all the time does not fill the
 // list.
-func testBounded(t *testing.T, k twin) {
+func testBounded(t scene) {
 	for i := range most + 5 {
-		beat(t, k, Beat{Instance: fmt.Sprintf("%04d", i)})
+		beat(t, t, Beat{Instance: fmt.Sprintf("%04d", i)})
 	}
-	if got := len(beats(t, k)); got != most {
+	if got := len(beats(t, t)); got != most {
 		t.Errorf("kept %d beats, want %d", got, most)
 	}
 }

@@ -53,7 +53,7 @@ func TestSharedRedisOutlivesGarbage(t *testing.T) {
 func TestRedisDatabaseIsFlushed(t *testing.T) {
 	t.Parallel()
 	var address string
-	t.Run("user", func(t *testing.T) { //nolint:paralleltest // the parent looks at what it left
+	t.Run("user", func(t *testing.T) {
 		address = Redis(t)
 		if err := dialRedis(t, address).Set(t.Context(), "key", 1, 0).Err(); err != nil {
 			t.Fatal(err)

@@ -39,12 +39,18 @@ type Options struct {
 
 // Opener opens the same buffer once more, as another process would, and closes
 // it at the end of the test.
-type Opener func(t *testing.T, o Options) Buffer
+type Opener func(tb testing.TB, o Options) Buffer
+
+// scene is one case of the suite with a buffer of its own.
+type scene struct {
+	*testing.T
+	open Opener
+}
 
 // Run runs the suite; fresh makes an empty buffer.
 func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Opener){
+	for name, test := range map[string]func(scene){
 		"chain":               testChain,
 		"repeated push":       testRepeatedPush,
 		"order":               testOrder,
@@ -69,7 +75,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, fresh(t))
+			test(scene{t, fresh(t)})
 		})
 	}
 }

@@ -39,57 +39,57 @@ func Frames(tb testing.TB, count, events int) []event.Frame {
 func cursorOf(f event.Frame) string { return "after " + f.ID.String() }
 
 // pushAll pushes frames in order after prev.
-func pushAll(t *testing.T, w Pusher, prev event.FrameID, frames []event.Frame) {
-	t.Helper()
+func pushAll(tb testing.TB, w Pusher, prev event.FrameID, frames []event.Frame) {
+	tb.Helper()
 	for _, f := range frames {
-		if err := w.Push(t.Context(), event.Push{Frame: f, Prev: prev, Cursor: cursorOf(f)}); err != nil {
-			t.Fatalf("push: %v", err)
+		if err := w.Push(tb.Context(), event.Push{Frame: f, Prev: prev, Cursor: cursorOf(f)}); err != nil {
+			tb.Fatalf("push: %v", err)
 		}
 		prev = f.ID
 	}
 }
 
 // fill opens a source by its writer "w" and pushes count frames of 3 events.
-func fill(t *testing.T, b Buffer, source string, count int) []event.Frame {
-	t.Helper()
+func fill(tb testing.TB, b Buffer, source string, count int) []event.Frame {
+	tb.Helper()
 	w := b.Writer(source, "w")
-	at, err := w.Position(t.Context())
+	at, err := w.Position(tb.Context())
 	if err != nil {
-		t.Fatalf("position: %v", err)
+		tb.Fatalf("position: %v", err)
 	}
-	frames := Frames(t, count, 3)
-	pushAll(t, w, at.Frame, frames)
+	frames := Frames(tb, count, 3)
+	pushAll(tb, w, at.Frame, frames)
 	return frames
 }
 
 // takeExactly takes until it has count frames.
-func takeExactly(t *testing.T, b Taker, count int) []event.Delivery {
-	t.Helper()
+func takeExactly(tb testing.TB, b Taker, count int) []event.Delivery {
+	tb.Helper()
 	var taken []event.Delivery
 	for tries := 0; len(taken) < count; tries++ {
-		got, err := b.Take(t.Context(), count-len(taken))
+		got, err := b.Take(tb.Context(), count-len(taken))
 		if err != nil {
-			t.Fatalf("take: %v", err)
+			tb.Fatalf("take: %v", err)
 		}
 		if taken = append(taken, got...); len(got) == 0 && tries > 30 {
-			t.Fatalf("took %d frames, want %d", len(taken), count)
+			tb.Fatalf("took %d frames, want %d", len(taken), count)
 		}
 	}
 	return taken
 }
 
-func depthOf(t *testing.T, b Buffer, source string) event.Depth {
-	t.Helper()
-	depths, err := b.Depths(t.Context())
+func depthOf(tb testing.TB, b Buffer, source string) event.Depth {
+	tb.Helper()
+	depths, err := b.Depths(tb.Context())
 	if err != nil {
-		t.Fatalf("depths: %v", err)
+		tb.Fatalf("depths: %v", err)
 	}
 	for _, d := range depths {
 		if d.Source == source {
 			return d
 		}
 	}
-	t.Fatalf("no depth of source %q among %d", source, len(depths))
+	tb.Fatalf("no depth of source %q among %d", source, len(depths))
 	return event.Depth{}
 }
 

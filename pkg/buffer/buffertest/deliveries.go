@@ -16,8 +16,8 @@ import (
 // brief is a lease that ends while a test looks.
 const brief = 30 * time.Millisecond
 
-func testOrder(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testOrder(t scene) {
+	b := t.open(t, Options{})
 	frames := fill(t, b, "s", 5)
 	taken := takeExactly(t, b, 2)
 	taken = append(taken, takeExactly(t, b, 3)...)
@@ -37,15 +37,15 @@ func testOrder(t *testing.T, open Opener) {
 
 // testAck: exactly what was acknowledged is gone, and what was not comes again,
 // the oldest first and before what waits.
-func testAck(t *testing.T, open Opener) {
-	b := open(t, Options{Lease: brief})
+func testAck(t scene) {
+	b := t.open(t, Options{Lease: brief})
 	frames := fill(t, b, "s", 4)
 	taken := takeExactly(t, b, 3)
 	if err := b.Ack(t.Context(), taken[1:2]); err != nil {
 		t.Fatal(err)
 	}
 	outlast(t, b)
-	again := takeExactly(t, open(t, Options{}), 3)
+	again := takeExactly(t, t.open(t, Options{}), 3)
 	want := []event.FrameID{frames[0].ID, frames[2].ID, frames[3].ID}
 	if diff := cmp.Diff(want, takenIDs(again)); diff != "" {
 		t.Errorf("taken again (-want +got):\n%s", diff)
@@ -66,16 +66,16 @@ func testAck(t *testing.T, open Opener) {
 
 // outlast keeps asking the server until leases of length brief that began before
 // have ended.
-func outlast(t *testing.T, b Buffer) {
-	t.Helper()
+func outlast(tb testing.TB, b Buffer) {
+	tb.Helper()
 	for begun := time.Now(); time.Since(begun) < 2*brief; {
-		depthOf(t, b, "s")
+		depthOf(tb, b, "s")
 	}
 }
 
 // testLateCalls: who lost a frame to a later delivery can do nothing to it.
-func testLateCalls(t *testing.T, open Opener) {
-	hung, b := open(t, Options{Lease: brief}), open(t, Options{Lease: time.Hour})
+func testLateCalls(t scene) {
+	hung, b := t.open(t, Options{Lease: brief}), t.open(t, Options{Lease: time.Hour})
 	fill(t, hung, "s", 2)
 	old := takeExactly(t, hung, 2)
 	taken := takeExactly(t, b, 2)
@@ -104,8 +104,8 @@ func testLateCalls(t *testing.T, open Opener) {
 
 // testGiveBack: frames go back in their order, in front of what waits, whatever
 // order they are given in, and no delivery is counted.
-func testGiveBack(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testGiveBack(t scene) {
+	b := t.open(t, Options{})
 	frames := fill(t, b, "s", 5)
 	taken := takeExactly(t, b, 4)
 	if err := b.Ack(t.Context(), taken[1:2]); err != nil {
@@ -131,8 +131,8 @@ func testGiveBack(t *testing.T, open Opener) {
 
 // testCount: a delivery counts unless it was given back, also over a stay in the
 // list.
-func testCount(t *testing.T, open Opener) {
-	dying, b := open(t, Options{Lease: brief}), open(t, Options{Lease: time.Hour})
+func testCount(t scene) {
+	dying, b := t.open(t, Options{Lease: brief}), t.open(t, Options{Lease: time.Hour})
 	fill(t, b, "s", 1)
 	takeExactly(t, dying, 1)
 	takeExactly(t, dying, 1)
@@ -147,8 +147,8 @@ func testCount(t *testing.T, open Opener) {
 	}
 }
 
-func testRenew(t *testing.T, open Opener) {
-	short, long := open(t, Options{Lease: brief}), open(t, Options{Lease: time.Hour})
+func testRenew(t scene) {
+	short, long := t.open(t, Options{Lease: brief}), t.open(t, Options{Lease: time.Hour})
 	fill(t, short, "s", 2)
 	taken := takeExactly(t, short, 2)
 	if err := long.Renew(t.Context(), taken[:1]); err != nil {
@@ -170,8 +170,8 @@ func testRenew(t *testing.T, open Opener) {
 	}
 }
 
-func testDepth(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testDepth(t scene) {
+	b := t.open(t, Options{})
 	frames := fill(t, b, "s", 4) // of 3 events, each a millisecond younger than the one before
 	size := func(frames ...event.Frame) (n int64) {
 		for _, f := range frames {
@@ -207,16 +207,16 @@ func testDepth(t *testing.T, open Opener) {
 	check("drained", event.Depth{})
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // testTwoSources: a source that is behind does not keep the other one waiting.
-func testTwoSources(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testTwoSources(t scene) {
+	b := t.open(t, Options{})
 	fill(t, b, "busy", 20)
 	fill(t, b, "quiet", 2)
 	var taken []event.Delivery
@@ -239,8 +239,8 @@ func testTwoSources(t *testing.T, open Opener) {
 	}
 }
 
-func testSourceNames(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testSourceNames(t scene) {
+	b := t.open(t, Options{})
 	names := []string{"a", "{a}", "}{", "100%", "a:frames", "möwe", "a b"}
 	for _, name := range names {
 		fill(t, b, name, 1)
@@ -256,8 +256,8 @@ func testSourceNames(t *testing.T, open Opener) {
 	}
 }
 
-func testIdle(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testIdle(t scene) {
+	b := t.open(t, Options{})
 	fill(t, b, "s", 0)
 	if got, err := b.Take(t.Context(), 10); err != nil || len(got) != 0 {
 		t.Errorf("take from an empty source: got %d frames, %v, want none", len(got), err)
@@ -268,8 +268,8 @@ func testIdle(t *testing.T, open Opener) {
 }
 
 // testWaitingTake: a take that has begun sees a frame of a source that is new.
-func testWaitingTake(t *testing.T, open Opener) {
-	b, other := open(t, Options{}), open(t, Options{})
+func testWaitingTake(t scene) {
+	b, other := t.open(t, Options{}), t.open(t, Options{})
 	taken := make(chan []event.Delivery)
 	go func() {
 		var got []event.Delivery
@@ -288,8 +288,8 @@ func testWaitingTake(t *testing.T, open Opener) {
 	}
 }
 
-func testEndedContext(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testEndedContext(t scene) {
+	b := t.open(t, Options{})
 	fill(t, b, "s", 0)
 	cause := errors.New("asked to stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -309,9 +309,9 @@ func testEndedContext(t *testing.T, open Opener) {
 
 // testManyAtOnce: several filters that take, give back and acknowledge deal with
 // every frame once.
-func testManyAtOnce(t *testing.T, open Opener) {
+func testManyAtOnce(t scene) {
 	const frames, filters = 60, 4
-	b := open(t, Options{})
+	b := t.open(t, Options{})
 	want := map[event.FrameID]int{}
 	for _, source := range []string{"s1", "s2"} {
 		for _, id := range idsOf(fill(t, b, source, frames)) {
@@ -322,7 +322,7 @@ func testManyAtOnce(t *testing.T, open Opener) {
 	got := map[event.FrameID]int{}
 	var group sync.WaitGroup
 	for range filters {
-		own := open(t, Options{})
+		own := t.open(t, Options{})
 		group.Go(func() {
 			for turn := 0; ; turn++ {
 				taken, err := own.Take(t.Context(), 3)
@@ -360,8 +360,8 @@ func testManyAtOnce(t *testing.T, open Opener) {
 	}
 }
 
-func testEmptyCalls(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testEmptyCalls(t scene) {
+	b := t.open(t, Options{})
 	for _, call := range []func(context.Context, []event.Delivery) error{b.Ack, b.GiveBack, b.Renew} {
 		must(t, call(t.Context(), nil))
 		must(t, call(t.Context(), []event.Delivery{{Source: "unknown", ID: event.FrameID{1}, Stamp: 1}}))
@@ -374,8 +374,8 @@ func testEmptyCalls(t *testing.T, open Opener) {
 
 // testNewVersion: the buffer carries frames of versions it does not know; what
 // they hold is the filter's business.
-func testNewVersion(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testNewVersion(t scene) {
+	b := t.open(t, Options{})
 	w := b.Writer("s", "w")
 	if _, err := w.Position(t.Context()); err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"riffle/pkg/event"
 )
 
-func testChain(t *testing.T, open Opener) {
-	b := open(t, Options{})
+func testChain(t scene) {
+	b := t.open(t, Options{})
 	w := b.Writer("s", "w")
 	at, err := w.Position(t.Context())
 	if want := (event.Position{}); err != nil || at != want {
@@ -36,8 +36,8 @@ func testChain(t *testing.T, open Opener) {
 	pushAll(t, w, frames[1].ID, frames[2:])
 }
 
-func testRepeatedPush(t *testing.T, open Opener) {
-	b := open(t, Options{MaxEvents: 6})
+func testRepeatedPush(t scene) {
+	b := t.open(t, Options{MaxEvents: 6})
 	w := b.Writer("s", "w")
 	if _, err := w.Position(t.Context()); err != nil {
 		t.Fatal(err)
@@ -73,8 +73,8 @@ func isBehind(err error, at event.FrameID) bool {
 	return is && behind.At.Frame == at
 }
 
-func testFencing(t *testing.T, open Opener) {
-	b, other := open(t, Options{Silence: time.Hour}), open(t, Options{Silence: time.Hour})
+func testFencing(t scene) {
+	b, other := t.open(t, Options{Silence: time.Hour}), t.open(t, Options{Silence: time.Hour})
 	frames := fill(t, b, "s", 1)
 	next := event.Push{Frame: Frames(t, 1, 1)[0], Prev: frames[0].ID, Cursor: "next"}
 
@@ -98,8 +98,8 @@ func testFencing(t *testing.T, open Opener) {
 
 // testTakeover: the first writer freezes, the standby takes over, the first one
 // wakes up.
-func testTakeover(t *testing.T, open Opener) {
-	b, standby := open(t, Options{Silence: time.Hour}), open(t, Options{Silence: 20 * time.Millisecond})
+func testTakeover(t scene) {
+	b, standby := t.open(t, Options{Silence: time.Hour}), t.open(t, Options{Silence: 20 * time.Millisecond})
 	frames := fill(t, b, "s", 1)
 	w := standby.Writer("s", "standby")
 	want := event.Position{Frame: frames[0].ID, Cursor: cursorOf(frames[0]), Writer: "w"}
@@ -119,21 +119,21 @@ func testTakeover(t *testing.T, open Opener) {
 	}
 }
 
-func awaitPosition(t *testing.T, w Pusher) event.Position {
-	t.Helper()
+func awaitPosition(tb testing.TB, w Pusher) event.Position {
+	tb.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		at, err := w.Position(t.Context())
+		at, err := w.Position(tb.Context())
 		if err == nil {
 			return at
 		}
 		if !errors.Is(err, event.ErrFenced) || time.Now().After(deadline) {
-			t.Fatalf("position: %v", err)
+			tb.Fatalf("position: %v", err)
 		}
 	}
 }
 
-func testRelease(t *testing.T, open Opener) {
-	b := open(t, Options{Silence: time.Hour})
+func testRelease(t scene) {
+	b := t.open(t, Options{Silence: time.Hour})
 	frames := fill(t, b, "s", 1)
 	if err := b.Writer("s", "w").Release(t.Context()); err != nil {
 		t.Fatal(err)
@@ -147,8 +147,8 @@ func testRelease(t *testing.T, open Opener) {
 	}
 }
 
-func testFull(t *testing.T, open Opener) {
-	b := open(t, Options{MaxEvents: 5})
+func testFull(t scene) {
+	b := t.open(t, Options{MaxEvents: 5})
 	frames := fill(t, b, "s", 2)
 	w := b.Writer("s", "w")
 	next := event.Push{Frame: Frames(t, 1, 3)[0], Prev: frames[1].ID, Cursor: "next"}

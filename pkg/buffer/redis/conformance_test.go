@@ -17,9 +17,9 @@ func TestConformance(t *testing.T) {
 }
 
 func opener(address string) buffertest.Opener {
-	return func(t *testing.T, o buffertest.Options) buffertest.Buffer {
-		t.Helper()
-		b := open(t, address, redis.Options(o))
+	return func(tb testing.TB, o buffertest.Options) buffertest.Buffer {
+		tb.Helper()
+		b := open(tb, address, redis.Options(o))
 		return buffertest.Buffer{
 			Taker:  b,
 			Writer: func(source, writer string) buffertest.Pusher { return b.Writer(source, writer) },
@@ -28,15 +28,15 @@ func opener(address string) buffertest.Opener {
 	}
 }
 
-func open(t testing.TB, address string, o redis.Options) *redis.Buffer {
-	t.Helper()
-	b, err := redis.Open(t.Context(), address, o)
+func open(tb testing.TB, address string, o redis.Options) *redis.Buffer {
+	tb.Helper()
+	b, err := redis.Open(tb.Context(), address, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := b.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return b

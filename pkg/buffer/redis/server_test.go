@@ -20,40 +20,40 @@ import (
 	"riffle/pkg/testenv"
 )
 
-func push(t testing.TB, w *redis.Writer, prev event.FrameID, frames ...event.Frame) event.FrameID {
-	t.Helper()
+func push(tb testing.TB, w *redis.Writer, prev event.FrameID, frames ...event.Frame) event.FrameID {
+	tb.Helper()
 	for i, f := range frames {
-		if err := w.Push(t.Context(), event.Push{Frame: f, Prev: prev, Cursor: fmt.Sprint(i)}); err != nil {
-			t.Fatalf("push %d: %v", i, err)
+		if err := w.Push(tb.Context(), event.Push{Frame: f, Prev: prev, Cursor: fmt.Sprint(i)}); err != nil {
+			tb.Fatalf("push %d: %v", i, err)
 		}
 		prev = f.ID
 	}
 	return prev
 }
 
-func position(t testing.TB, w *redis.Writer) event.Position {
-	t.Helper()
-	at, err := w.Position(t.Context())
+func position(tb testing.TB, w *redis.Writer) event.Position {
+	tb.Helper()
+	at, err := w.Position(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return at
 }
 
-func take(t testing.TB, b *redis.Buffer, most int) []event.Delivery {
-	t.Helper()
-	taken, err := b.Take(t.Context(), most)
+func take(tb testing.TB, b *redis.Buffer, most int) []event.Delivery {
+	tb.Helper()
+	taken, err := b.Take(tb.Context(), most)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return taken
 }
 
-func depth(t testing.TB, b *redis.Buffer) event.Depth {
-	t.Helper()
-	depths, err := b.Depths(t.Context())
+func depth(tb testing.TB, b *redis.Buffer) event.Depth {
+	tb.Helper()
+	depths, err := b.Depths(tb.Context())
 	if err != nil || len(depths) != 1 {
-		t.Fatalf("depths: got %d, %v, want one", len(depths), err)
+		tb.Fatalf("depths: got %d, %v, want one", len(depths), err)
 	}
 	return depths[0]
 }

@@ -13,9 +13,9 @@ func TestConformance(t *testing.T) {
 	buffertest.Run(t, func(t *testing.T) buffertest.Opener {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "buffer.db")
-		return func(t *testing.T, o buffertest.Options) buffertest.Buffer {
-			t.Helper()
-			b := open(t, path, sqlite.Options(o))
+		return func(tb testing.TB, o buffertest.Options) buffertest.Buffer {
+			tb.Helper()
+			b := open(tb, path, sqlite.Options(o))
 			return buffertest.Buffer{
 				Taker:  b,
 				Writer: func(source, writer string) buffertest.Pusher { return b.Writer(source, writer) },
@@ -25,15 +25,15 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func open(t testing.TB, path string, o sqlite.Options) *sqlite.Buffer {
-	t.Helper()
-	b, err := sqlite.Open(t.Context(), path, o)
+func open(tb testing.TB, path string, o sqlite.Options) *sqlite.Buffer {
+	tb.Helper()
+	b, err := sqlite.Open(tb.Context(), path, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := b.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return b

@@ -50,7 +50,7 @@ func connect(path, synchronous string, turn *sync.Mutex) (*database, error) {
 // prepare compiles statements that transactions run by their text.
 func (d *database) prepare(ctx context.Context, queries ...string) error {
 	for _, query := range queries {
-		statement, err := d.sql.PrepareContext(ctx, query)
+		statement, err := d.sql.PrepareContext(ctx, query) //nolint:sqlclosecheck // it lasts as long as the connection
 		if err != nil {
 			return err
 		}
@@ -66,15 +66,15 @@ type transaction struct {
 }
 
 func (t transaction) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.tx.StmtContext(ctx, t.statements[query]).ExecContext(ctx, args...)
+	return t.tx.StmtContext(ctx, t.statements[query]).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 }
 
 func (t transaction) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.tx.StmtContext(ctx, t.statements[query]).QueryRowContext(ctx, args...)
+	return t.tx.StmtContext(ctx, t.statements[query]).QueryRowContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 }
 
 func (t transaction) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.tx.StmtContext(ctx, t.statements[query]).QueryContext(ctx, args...)
+	return t.tx.StmtContext(ctx, t.statements[query]).QueryContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 }
 
 // write runs f in a transaction, alone. The end of ctx does not interrupt it:

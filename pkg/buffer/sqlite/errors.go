@@ -11,7 +11,7 @@ import (
 	"riffle/pkg/retry"
 )
 
-// ErrSchema: the file was made by a newer program.
+// ErrSchema refuses a file that a newer program made.
 var ErrSchema = errors.New("buffer file is newer than this program")
 
 // passing are SQLite's primary result codes that may change without us: another
