@@ -167,6 +167,9 @@ func (c *chain) Release(ctx context.Context) error {
 }
 
 func (c *chain) append(p event.Push) error {
+	if p.Frame.Events == 0 {
+		return errors.New("frame without events")
+	}
 	switch at := c.at(); at.Frame {
 	case p.Frame.ID:
 		return nil

@@ -251,7 +251,8 @@ func TestStopPushesWhatIsInHand(t *testing.T) {
 			return false, nil
 		}
 		ctx, stop := context.WithCancel(t.Context())
-		in := newIngest(t, &script{messages: words(700), live: true}, c)
+		s := &script{messages: words(700), live: true}
+		in := newIngest(t, s, c)
 		done := run(ctx, in)
 		time.Sleep(time.Minute)
 		stop()
@@ -263,6 +264,9 @@ func TestStopPushesWhatIsInHand(t *testing.T) {
 		checkKeys(t, c, words(700))
 		if c.released != 1 {
 			t.Errorf("name released %d times, want 1", c.released)
+		}
+		if len(s.asked) > 0 {
+			t.Errorf("source was asked about %q, want nothing: a stop is no failure", s.asked)
 		}
 	})
 }

@@ -184,6 +184,26 @@ func TestQuietSourceNoticesALoss(t *testing.T) {
 	})
 }
 
+func TestQuietSourceNoticesThatItsNameIsTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain()
+		ctx, stop := context.WithCancel(t.Context())
+		in := newIngest(t, &script{messages: words(3), live: true}, c)
+		done := run(ctx, in)
+		time.Sleep(time.Second)
+		c.mu.Lock()
+		c.position = func() error { return event.ErrFenced }
+		c.mu.Unlock()
+		time.Sleep(keepHold)
+		if got, want := in.Status().State, StateStandby; got != want {
+			t.Errorf("state %q, want %q", got, want)
+		}
+		stop()
+		wantStop(t, done)
+	})
+}
+
 func TestRefusalOfTheRightSuccessorEndsTheStage(t *testing.T) {
 	t.Parallel()
 	c := newChain()
@@ -210,6 +230,13 @@ func TestRecentIsBounded(t *testing.T) {
 	}
 	if r.size != 0 {
 		t.Errorf("%d bytes left, want 0", r.size)
+	}
+	r.add(frame(60))
+	if after, known := r.cut(event.FrameID{99}); known || len(after) != 1 {
+		t.Errorf("cut at an unknown frame: %d frames, known %v, want all, false", len(after), known)
+	}
+	if _, known := r.cut(event.FrameID{99}); !known {
+		t.Error("the frame where the chain was set to is not known")
 	}
 }
 

@@ -187,6 +187,9 @@ func (h Harness) testMalformed(t *testing.T) {
 		t.Skip("the source makes its messages itself")
 	}
 	want := accepted(t, h.Open(t), h.Messages)
+	if len(want) == 0 {
+		t.Fatal("no message without junk is an event")
+	}
 	got := accepted(t, h.Malformed(t), h.Messages+h.Junk)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events with junk among the messages (-without +with):\n%s", diff)

@@ -1,0 +1,216 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"riffle/pkg/event"
+)
+
+const (
+	// dialTime bounds connecting and the handshake.
+	dialTime = 15 * time.Second
+	// stallTime is how long a connection may bring no message. Bluesky's own
+	// servers send account and identity events of the whole network, many a
+	// second, whatever the collections; a small network's may be quiet for
+	// longer, and then a new connection costs nothing.
+	stallTime = time.Minute
+	// settledTime is how long a connection must have brought messages to be
+	// called good. A rewound one brings some at once, whatever is wrong with it.
+	settledTime = 10 * time.Second
+)
+
+// errStalled ends a connection that brings nothing.
+var errStalled = fmt.Errorf("no message for %v", stallTime)
+
+// Source reads a Jetstream server's stream of JSON over WebSocket (/subscribe).
+// Its cursor is what the server counts by: sequence numbers where its messages
+// carry them, else microseconds.
+type Source struct {
+	config Config
+
+	mu       sync.Mutex
+	first    string // where this Source was first read from
+	schedule schedule
+}
+
+// New makes a source of c; it connects when it is read.
+func New(c Config) *Source { return &Source{config: c} }
+
+// Read reads one connection, from a little before cursor: a few messages come
+// twice, none is missed, as far back as the server keeps them (36 hours on
+// Bluesky's own; what is older it leaves out without a word).
+//
+// Errors: why the connection failed or ended; it never ends for good.
+func (s *Source) Read(ctx context.Context, cursor string, emit func(event.Message) error) error {
+	from, err := s.begin(cursor)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	conn, err := s.dial(ctx, from)
+	if err != nil {
+		return err
+	}
+	// Whatever ended the reading, there is nothing to say to the server.
+	defer func() { _ = conn.CloseNow() }()
+	c := connection{
+		conn: conn, emit: emit, position: from, source: s, since: time.Now(),
+		stall: time.AfterFunc(stallTime, func() { cancel(errStalled) }),
+	}
+	defer c.stall.Stop()
+	err = c.run(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("jetstream: read %s: %w", s.config.Host, err)
+}
+
+// begin parses cursor; an empty one means where this Source first began.
+func (s *Source) begin(cursor string) (position, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.schedule.connected(false)
+	if cursor == "" {
+		cursor = s.first
+	}
+	if s.first == "" {
+		s.first = cursor
+	}
+	return parsePosition(cursor)
+}
+
+// dial connects and asks for the stream after from.
+func (s *Source) dial(ctx context.Context, from position) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	conn, resp, err := websocket.Dial(ctx, s.config.address(from), &websocket.DialOptions{
+		HTTPClient: s.config.Client,
+		HTTPHeader: http.Header{"User-Agent": {"riffle"}},
+	})
+	if err == nil {
+		conn.SetReadLimit(-1) // connection.read keeps to a limit without losing the connection
+		return conn, nil
+	}
+	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		err = newStatusError(resp)
+	}
+	return nil, fmt.Errorf("jetstream: connect to %s: %w", s.config.Host, err)
+}
+
+// arrived notes a message: the position of the first one ever, and whether the
+// connection has proved good.
+func (s *Source) arrived(at position, good bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == "" {
+		s.first = string(at.append(nil))
+	}
+	if good {
+		s.schedule.connected(true)
+	}
+}
+
+// Reconnect says when to connect again: at once after a good connection, else
+// from 250 ms doubling to 30 s, and from 5 s doubling to 5 min where the server
+// answers with a status, or later where it says so.
+//
+// Errors: answers that will be the same tomorrow: 400, 401, 403, 404; a cursor
+// of another kind of source.
+func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(err, errForeignCursor) {
+		return 0, err
+	}
+	status, answered := errors.AsType[*statusError](err)
+	if answered && status.permanent() {
+		return 0, err
+	}
+	if answered {
+		return s.schedule.refused(status.retryAfter), nil
+	}
+	return s.schedule.failed(), nil
+}
+
+// Replays is true, for as long as the server keeps events.
+func (s *Source) Replays() bool { return true }
+
+// NewDecoder makes a decoder of the stream's messages.
+func (s *Source) NewDecoder() event.Decoder { return NewDecoder() }
+
+// connection is one connection while it is read.
+type connection struct {
+	conn     *websocket.Conn
+	emit     func(event.Message) error
+	position position // of the newest message
+	source   *Source
+	since    time.Time
+	noted    bool // that the first message came
+	good     bool
+	stall    *time.Timer
+	buf      []byte
+	cursor   []byte
+}
+
+// run hands messages on until the connection ends.
+func (c *connection) run(ctx context.Context) error {
+	for {
+		msg, err := c.read(ctx)
+		if err != nil {
+			return err
+		}
+		c.stall.Stop() // a receiver that takes its time is no stall
+		if at, found := scanPosition(msg); found {
+			c.position = at
+		}
+		c.note()
+		c.cursor = c.position.append(c.cursor[:0])
+		if err := c.emit(event.Message{Data: msg, Cursor: c.cursor}); err != nil {
+			return err
+		}
+		c.stall.Reset(stallTime)
+	}
+}
+
+func (c *connection) note() {
+	good := time.Since(c.since) >= settledTime
+	if !c.noted && c.position != 0 || good && !c.good {
+		c.source.arrived(c.position, good)
+		c.noted, c.good = true, good
+	}
+}
+
+// read reads one message; of one that is too long it keeps as much as tells so.
+// It goes into memory of the connection that the next call overwrites.
+func (c *connection) read(ctx context.Context) ([]byte, error) {
+	_, r, err := c.conn.Reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.buf = c.buf[:0]
+	for {
+		if len(c.buf) == cap(c.buf) {
+			c.buf = append(c.buf, 0)[:len(c.buf)]
+		}
+		n, err := r.Read(c.buf[len(c.buf):min(cap(c.buf), event.MaxMessage+1)])
+		c.buf = c.buf[:len(c.buf)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return c.buf, nil
+		case err != nil:
+			return nil, err
+		case len(c.buf) > event.MaxMessage:
+			_, err := io.Copy(io.Discard, r)
+			return c.buf, err
+		}
+	}
+}
