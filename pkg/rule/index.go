@@ -1,28 +1,28 @@
 package rule
 
 import (
-	"cmp"
-	"slices"
+	"runtime"
 	"sync"
-
-	"riffle/pkg/event"
+	"sync/atomic"
 )
 
 // Index holds the rules of all users in a form that finds those which match an
-// event. It may be changed while Matchers work on it.
+// event. It may be changed while Matchers work on it: they see each change
+// whole or not at all, and neither waits for the other.
 type Index struct {
-	mu    sync.RWMutex
+	current atomic.Pointer[snapshot]
+
+	mu    sync.Mutex // held by who changes
 	rules map[int64]*Filed
 }
 
-// Filed is a rule in an Index.
-type Filed struct {
-	ID     int64
-	User   int64
-	Tag    string
-	Action Action
-
-	expr *Expr
+// snapshot is an index that no longer changes.
+type snapshot struct {
+	table table
+	// kinds counts the keys of each kind under which rules are filed, so that
+	// a matcher looks for no others.
+	kinds [keyKinds]int32
+	edit  uint32
 }
 
 // LoadError says which rule of many was not accepted, and why.
@@ -31,44 +31,31 @@ type LoadError struct {
 	Err  error
 }
 
-// Hit is a rule of a user that matches.
-type Hit struct {
-	User int64
-	Rule *Filed
-}
-
 // NewIndex returns an empty one.
-func NewIndex() *Index { return &Index{rules: make(map[int64]*Filed)} }
+func NewIndex() *Index {
+	x := &Index{rules: make(map[int64]*Filed)}
+	x.current.Store(new(snapshot))
+	return x
+}
 
 // Len is the number of rules.
 func (x *Index) Len() int {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	return len(x.rules)
-}
-
-// Load puts many rules at once, beside those that are there.
-func (x *Index) Load(rules []Rule) []LoadError {
-	var failed []LoadError
-	for _, r := range rules {
-		if err := x.Put(r); err != nil {
-			failed = append(failed, LoadError{r.ID, err})
-		}
-	}
-	return failed
 }
 
 // Put adds a rule or replaces the one of the same id. It is in force for every
 // match that begins after Put returns.
 // Errors: *ProblemError; what was there stays in force.
 func (x *Index) Put(r Rule) error {
-	expr, problems := Parse(r.Value)
-	if expr == nil {
-		return &ProblemError{problems}
+	p := prepare(r)
+	if p.err != nil {
+		return p.err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.rules[r.ID] = &Filed{ID: r.ID, User: r.User, Tag: r.Tag, Action: r.Action, expr: expr}
+	x.change(func(c *change) { c.put(p) })
 	return nil
 }
 
@@ -76,61 +63,101 @@ func (x *Index) Put(r Rule) error {
 func (x *Index) Remove(id int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.rules, id)
-}
-
-// Matcher finds the rules that match an event. Each goroutine has its own.
-type Matcher struct {
-	index *Index
-	hits  []Hit
-	event *event.Event
-}
-
-// NewMatcher returns one that sees all changes of the index.
-func (x *Index) NewMatcher() *Matcher { return &Matcher{index: x} }
-
-// Match gives the keep rules that match, by ascending user, then rule. A user
-// with a drop rule that matches has none. Of rules of other users than those in
-// only, if that is not nil, none is given. A deletion matches nothing. The hits
-// are valid until the next call.
-func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
-	m.hits, m.event = m.hits[:0], ev
-	if ev.Deleted {
-		return m.hits
+	if f := x.rules[id]; f != nil {
+		x.change(func(c *change) { c.remove(f) })
 	}
-	n := newNaive(ev)
-	m.index.mu.RLock()
-	defer m.index.mu.RUnlock()
-	for _, f := range m.index.rules {
-		if (only == nil || slices.Contains(only, f.User)) && n.eval(f.expr.root) {
-			m.hits = append(m.hits, Hit{f.User, f})
+}
+
+// Load puts many rules at once, beside those that are there, with all
+// processors. Those that are not accepted are told; what was there under their
+// id stays in force. Matchers see all of them or none.
+func (x *Index) Load(rules []Rule) []LoadError {
+	prepared := prepareAll(rules)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var failed []LoadError
+	x.change(func(c *change) {
+		for i := range prepared {
+			if err := prepared[i].err; err != nil {
+				failed = append(failed, LoadError{rules[i].ID, err})
+				continue
+			}
+			c.put(prepared[i])
 		}
-	}
-	m.hits = settle(m.hits)
-	return m.hits
-}
-
-// settle sorts the hits and takes out drop rules with all that they drop.
-func settle(hits []Hit) []Hit {
-	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Rule.ID, b.Rule.ID))
 	})
-	kept := hits[:0]
-	for start := 0; start < len(hits); {
-		end, dropped := start, false
-		for ; end < len(hits) && hits[end].User == hits[start].User; end++ {
-			dropped = dropped || hits[end].Rule.Action == Drop
-		}
-		if !dropped {
-			kept = append(kept, hits[start:end]...)
-		}
-		start = end
-	}
-	return kept
+	return failed
 }
 
-// Spans says where in the event of the last Match the rule of h was satisfied.
-func (m *Matcher) Spans(h Hit) []event.Span {
-	n := newNaive(m.event)
-	return n.spans(nil, h.Rule.expr.root)
+// prepared is a rule ready to be filed.
+type prepared struct {
+	filed *Filed
+	ways  []way
+	err   error
+}
+
+func prepare(r Rule) prepared {
+	expr, problems := Parse(r.Value)
+	if expr == nil {
+		return prepared{err: &ProblemError{problems}}
+	}
+	filed, ways := file(r, expr)
+	return prepared{filed, ways, nil}
+}
+
+// prepareAll prepares rules on all processors.
+func prepareAll(rules []Rule) []prepared {
+	all := make([]prepared, len(rules))
+	var next atomic.Int64
+	var done sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		done.Go(func() {
+			for {
+				end := int(next.Add(prepareChunk))
+				for i := end - prepareChunk; i < min(end, len(rules)); i++ {
+					all[i] = prepare(rules[i])
+				}
+				if end >= len(rules) {
+					return
+				}
+			}
+		})
+	}
+	done.Wait()
+	return all
+}
+
+const prepareChunk = 256
+
+// change publishes what do changes.
+func (x *Index) change(do func(*change)) {
+	next := *x.current.Load()
+	next.edit++
+	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit}})
+	x.current.Store(&next)
+}
+
+// change is an edit of an index under way.
+type change struct {
+	index    *Index
+	snapshot *snapshot
+	edit     edit
+}
+
+func (c *change) put(p prepared) {
+	if old := c.index.rules[p.filed.ID]; old != nil {
+		c.remove(old)
+	}
+	c.index.rules[p.filed.ID] = p.filed
+	for _, w := range p.ways {
+		c.snapshot.kinds[w.conditions[0].kind]++
+		c.edit.insert(&c.snapshot.table, p.filed, w)
+	}
+}
+
+func (c *change) remove(f *Filed) {
+	delete(c.index.rules, f.ID)
+	for _, w := range f.ways() {
+		c.snapshot.kinds[w.conditions[0].kind]--
+		c.edit.remove(&c.snapshot.table, f, w)
+	}
 }

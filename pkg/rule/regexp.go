@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
+	"sync"
 
 	"riffle/pkg/rule/token"
 )
@@ -17,9 +18,8 @@ const (
 
 var errRegexpTooLarge = errors.New("it repeats too much")
 
-// expression is a regular expression over folded text.
+// expression is a regular expression that was read.
 type expression struct {
-	*regexp.Regexp
 	tree   *syntax.Regexp
 	marked bool // written with a mark, so it looks at the text with marks
 }
@@ -37,10 +37,29 @@ func parseRegexp(pattern string) (*expression, error) {
 	if len(program.Inst) > maxProgram {
 		return nil, errRegexpTooLarge
 	}
-	compiled, err := regexp.Compile("(?i)" + pattern)
-	if err != nil {
-		return nil, err
-	}
 	plain, marked := token.Fold(pattern)
-	return &expression{Regexp: compiled, tree: tree, marked: plain != marked}, nil
+	return &expression{tree: tree, marked: plain != marked}, nil
+}
+
+// regexps are the expressions of one rule, each compiled when an event first
+// needs it.
+type regexps struct{ list []lazyRegexp }
+
+type lazyRegexp struct {
+	once     sync.Once
+	compiled *regexp.Regexp
+}
+
+// newRegexps makes place for n of them; nil for none.
+func newRegexps(n int) *regexps {
+	if n == 0 {
+		return nil
+	}
+	return &regexps{make([]lazyRegexp, n)}
+}
+
+func (r *regexps) get(ordinal int, pattern string) *regexp.Regexp {
+	x := &r.list[ordinal]
+	x.once.Do(func() { x.compiled = regexp.MustCompile("(?i)" + pattern) })
+	return x.compiled
 }

@@ -1,9 +1,6 @@
 package token
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // Constants of wyhash: odd, with as many ones as zeros in every byte.
 const (
@@ -15,23 +12,35 @@ const (
 
 // Hash is a hash of b in the manner of wyhash, the same in every process. It
 // stands up to no one who looks for collisions: what is found by it is compared.
-func Hash(b []byte) uint64 {
+func Hash[T string | []byte](b T) uint64 {
 	n := len(b)
 	seed := uint64(hash0)
 	for len(b) > 16 {
-		seed = mix(binary.LittleEndian.Uint64(b)^hash1, binary.LittleEndian.Uint64(b[8:])^seed)
+		seed = mix(load64(b, 0)^hash1, load64(b, 8)^seed)
 		b = b[16:]
 	}
 	var low, high uint64
 	switch m := len(b); {
 	case m >= 8:
-		low, high = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[m-8:])
+		low, high = load64(b, 0), load64(b, m-8)
 	case m >= 4:
-		low, high = uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[m-4:]))
+		low, high = load32(b, 0), load32(b, m-4)
 	case m > 0:
 		low = uint64(b[0])<<16 | uint64(b[m>>1])<<8 | uint64(b[m-1])
 	}
 	return mix(hash1^uint64(n), mix(low^hash2, high^seed))
+}
+
+// load64 and load32 are written so that the compiler makes one load of them.
+func load64[T string | []byte](b T, i int) uint64 {
+	_ = b[i+7]
+	return uint64(b[i]) | uint64(b[i+1])<<8 | uint64(b[i+2])<<16 | uint64(b[i+3])<<24 |
+		uint64(b[i+4])<<32 | uint64(b[i+5])<<40 | uint64(b[i+6])<<48 | uint64(b[i+7])<<56
+}
+
+func load32[T string | []byte](b T, i int) uint64 {
+	_ = b[i+3]
+	return uint64(uint32(b[i]) | uint32(b[i+1])<<8 | uint32(b[i+2])<<16 | uint32(b[i+3])<<24)
 }
 
 // Combine makes one hash of a hash and a number, such as a kind or a second

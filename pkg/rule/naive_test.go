@@ -3,8 +3,10 @@ package rule
 import (
 	"fmt"
 	"hash/fnv"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -49,15 +51,15 @@ func newNaive(ev *event.Event) *naive {
 }
 
 func (n *naive) add(field, text string) {
-	text = blankLinks(text, n.ev.Links)
+	text = naiveBlank(text, n.ev.Links)
 	n.texts = append(n.texts, naiveText{field, text, unitsOf(text)})
 }
 
-// blankLinks puts spaces in the place of links.
-func blankLinks(text string, links []string) string {
+// naiveBlank puts spaces in the place of links.
+func naiveBlank(text string, links []string) string {
 	out := []byte(text)
 	for i := 0; i < len(text); {
-		length := linkAt(text[i:], links)
+		length := naiveLinkAt(text[i:], links)
 		for j := i; j < i+length; j++ {
 			out[j] = ' '
 		}
@@ -66,7 +68,7 @@ func blankLinks(text string, links []string) string {
 	return string(out)
 }
 
-func linkAt(s string, links []string) int {
+func naiveLinkAt(s string, links []string) int {
 	longest := 0
 	for _, link := range links {
 		if strings.HasPrefix(s, link) {
@@ -135,7 +137,7 @@ func (n *naive) term(t *term) bool {
 		})
 	case opRegexp:
 		return slices.ContainsFunc(n.texts, func(x naiveText) bool {
-			return t.regexp.MatchString(foldedLike(x.text, t.marked))
+			return naiveRegexp(t.value).MatchString(foldedLike(x.text, t.marked))
 		})
 	case opHashtag:
 		return hasName(n.ev.Hashtags, t.value)
@@ -151,6 +153,18 @@ func (n *naive) term(t *term) bool {
 		return n.fact(t.what)
 	}
 	return n.field(t)
+}
+
+// compiled keeps the few expressions that the tests use.
+var compiled sync.Map
+
+func naiveRegexp(pattern string) *regexp.Regexp {
+	if x, ok := compiled.Load(pattern); ok {
+		return x.(*regexp.Regexp)
+	}
+	x := regexp.MustCompile("(?i)" + pattern)
+	compiled.Store(pattern, x)
+	return x
 }
 
 func (n *naive) field(t *term) bool {
@@ -177,7 +191,7 @@ func (n *naive) field(t *term) bool {
 		followers := ev.Author.Followers - 1
 		return followers >= 0 && t.low <= followers && followers <= t.high
 	}
-	return int64(share(ev.Key)) < t.low
+	return int64(naiveShare(ev.Key)) < t.low
 }
 
 func (n *naive) fact(f fact) bool {
@@ -211,8 +225,8 @@ func (n *naive) fact(f fact) bool {
 	return slices.ContainsFunc(ev.Media, func(m event.Media) bool { return strings.TrimFunc(m.Alt, isSpace) != "" })
 }
 
-// share is where in 0 to 99 an event's key falls.
-func share(key string) uint64 {
+// naiveShare is where in 0 to 99 an event's key falls.
+func naiveShare(key string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key))
 	x := h.Sum64()
@@ -354,34 +368,4 @@ func others(units []unit, taken []bool) int {
 		}
 	}
 	return n
-}
-
-// spans appends the places of all terms that hold and are not negated.
-func (n *naive) spans(spans []event.Span, x *node) []event.Span {
-	switch x.kind {
-	case nodeNot:
-		return spans
-	case nodeTerm:
-		if x.term.isText() {
-			return n.textSpans(spans, x.term)
-		}
-		return spans
-	}
-	for _, kid := range x.kids {
-		if n.eval(kid) {
-			spans = n.spans(spans, kid)
-		}
-	}
-	return spans
-}
-
-func (n *naive) textSpans(spans []event.Span, t *term) []event.Span {
-	for _, x := range n.texts {
-		for i := range x.units {
-			if t.op == opText && inRow(x.units, i, t.words) {
-				spans = append(spans, event.Span{Field: x.field, Start: x.units[i].start, End: x.units[i].end})
-			}
-		}
-	}
-	return spans
 }

@@ -1,0 +1,186 @@
+package rule
+
+import (
+	"cmp"
+	"slices"
+
+	"riffle/pkg/rule/token"
+)
+
+// condition is something that must hold of an event for a rule to match.
+type condition struct {
+	hash uint64
+	// chance is how likely it holds of an event that nothing is known of.
+	chance float32
+	kind   keyKind // keyEvery of a test
+	exact  bool    // it says all that its term says
+	text   string  // of a key that is a word or a name
+	test   program // of what is no key: a term that is to be judged
+}
+
+// way is one way for a rule to match: conditions that all hold when it matches
+// in this way. The first is a key under which the rule is filed; the others
+// are words, names and tests, the least likely first.
+type way struct {
+	conditions []condition
+	// whole says that the rule matches when the conditions hold: there is
+	// nothing more to judge.
+	whole bool
+}
+
+// maxConditions bounds how deep a rule is filed.
+const maxConditions = 6
+
+// likely is the chance from which on it is not worth to ask.
+const likely = 0.9
+
+// waysOf gives all ways to match a rule: it matches only if it does so in one
+// of them. Those that b has twice are told once.
+func waysOf(b *branch) []way {
+	ways := b.ways()
+	for i := range ways {
+		ways[i].settle()
+	}
+	return ways
+}
+
+// settle puts the key that is best to file under first and keeps of the others
+// what is worth to ask.
+func (w *way) settle() {
+	slices.SortStableFunc(w.conditions, func(a, b condition) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.chance, b.chance), cmp.Compare(a.hash, b.hash))
+	})
+	w.conditions = slices.CompactFunc(w.conditions, func(a, b condition) bool { return a.hash == b.hash })
+	kept := w.conditions[:0]
+	for i, c := range w.conditions {
+		switch {
+		case i > 0 && !c.isInner():
+			w.whole = w.whole && !c.exact
+		case i > 0 && (c.chance > likely || len(kept) == maxConditions):
+			w.whole = false
+		default:
+			kept = append(kept, c)
+		}
+	}
+	w.conditions = kept
+}
+
+// rank puts keys before tests.
+func (c *condition) rank() int {
+	switch {
+	case c.test != "":
+		return 2
+	case c.kind >= keyNetwork && c.kind <= keyLang:
+		return 1
+	}
+	return 0
+}
+
+// isInner reports whether c may stand after the first: the keys that an event
+// has few of, and tests.
+func (c *condition) isInner() bool {
+	return c.test != "" || c.kind.isName() || c.kind == keyWord || c.kind == keyMarked
+}
+
+// ways gives the ways to satisfy b, unsettled.
+func (b *branch) ways() []way {
+	switch b.kind {
+	case nodeOr:
+		var ways []way
+		for _, kid := range b.kids {
+			ways = append(ways, kid.ways()...)
+		}
+		return ways
+	case nodeAnd:
+		return b.andWays()
+	}
+	switch {
+	case !b.negated && b.term.op.selective():
+		return b.term.ways()
+	case b.term.op == opRegexp:
+		return []way{{}} // compiled for the whole rule, so judged with it
+	}
+	return []way{{conditions: []condition{testOf(b)}, whole: true}}
+}
+
+// andWays joins what all parts of an AND ask for. Of the parts that are ORs
+// only one can be followed: the least likely, if it is less so than all that is
+// no OR.
+func (b *branch) andWays() []way {
+	var common way
+	var parts [][]way
+	common.whole = true
+	for _, kid := range b.kids {
+		ways := kid.ways()
+		if len(ways) > 1 {
+			parts = append(parts, ways)
+			continue
+		}
+		common.conditions = append(common.conditions, ways[0].conditions...)
+		common.whole = common.whole && ways[0].whole
+	}
+	best := leastLikely(parts)
+	if best < 0 || common.chance() <= chanceOfAny(parts[best]) {
+		common.whole = common.whole && len(parts) == 0
+		return []way{common}
+	}
+	joined := make([]way, len(parts[best]))
+	for i, w := range parts[best] {
+		joined[i].conditions = append(w.conditions[:len(w.conditions):len(w.conditions)], common.conditions...)
+		joined[i].whole = w.whole && common.whole && len(parts) == 1
+	}
+	return joined
+}
+
+func leastLikely(parts [][]way) int {
+	best := -1
+	for i, ways := range parts {
+		if best < 0 || chanceOfAny(ways) < chanceOfAny(parts[best]) {
+			best = i
+		}
+	}
+	return best
+}
+
+// chance is that of the key that a way would be filed under.
+func (w *way) chance() float32 {
+	least := float32(noKey)
+	for i := range w.conditions {
+		if c := &w.conditions[i]; c.rank() == 0 {
+			least = min(least, c.chance)
+		}
+	}
+	return least
+}
+
+// noKey is more than all chances of any rule's ways together.
+const noKey = 1e6
+
+func chanceOfAny(ways []way) (sum float32) {
+	for i := range ways {
+		sum += ways[i].chance()
+	}
+	return sum
+}
+
+// keyCondition makes a condition of a key.
+func keyCondition(kind keyKind, text string, chance float32, exact bool) condition {
+	return condition{hash: kind.hash(token.Hash(text)), chance: chance, kind: kind, exact: exact, text: text}
+}
+
+// testOf makes a condition of a term that is not selective, or is negated.
+func testOf(b *branch) condition {
+	t := b.term
+	if kind, isKey := attributeKeys[t.op]; isKey && !b.negated {
+		return keyCondition(kind, t.value, t.chance(), true)
+	}
+	var x compiler
+	test := program(x.branch(nil, b))
+	c := condition{hash: keyEvery.hash(token.Hash(string(test))), kind: keyEvery, exact: true, test: test, chance: t.chance()}
+	if b.negated {
+		c.chance = 1 - c.chance
+	}
+	return c
+}
+
+var attributeKeys = map[operator]keyKind{opLang: keyLang, opNetwork: keyNetwork, opSource: keySource}

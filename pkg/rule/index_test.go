@@ -1,0 +1,144 @@
+package rule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"riffle/pkg/event"
+)
+
+// twin is an Index that judges every rule by walking its tree.
+type twin map[int64]twinRule
+
+type twinRule struct {
+	Rule
+	expr *Expr
+}
+
+func (w twin) put(r Rule) bool {
+	expr, _ := Parse(r.Value)
+	if expr == nil {
+		return false
+	}
+	w[r.ID] = twinRule{r, expr}
+	return true
+}
+
+// match names the rules that match, as the Matcher's hits are named.
+func (w twin) match(ev *event.Event, only []int64) []string {
+	var hits []Rule
+	drops := map[int64]bool{}
+	n := newNaive(ev)
+	for _, r := range w {
+		if only != nil && !slices.Contains(only, r.User) || ev.Deleted || !n.eval(r.expr.root) {
+			continue
+		}
+		hits = append(hits, r.Rule)
+		drops[r.User] = drops[r.User] || r.Action == Drop
+	}
+	hits = slices.DeleteFunc(hits, func(r Rule) bool { return drops[r.User] })
+	slices.SortFunc(hits, func(a, b Rule) int { return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.ID, b.ID)) })
+	names := []string{}
+	for _, r := range hits {
+		names = append(names, fmt.Sprintf("%d/%d %s", r.User, r.ID, r.Value))
+	}
+	return names
+}
+
+func hitNames(w twin, hits []Hit) []string {
+	names := []string{}
+	for _, h := range hits {
+		names = append(names, fmt.Sprintf("%d/%d %s", h.User, h.Rule.ID, w[h.Rule.ID].Value))
+	}
+	return names
+}
+
+// compareWithTwin plays random changes of rules and random events to an index
+// and to its twin.
+func compareWithTwin(t *testing.T, seed uint64, rounds, ids int) {
+	t.Helper()
+	d := newDice(seed)
+	index, naive := NewIndex(), twin{}
+	matcher := index.NewMatcher()
+	for range rounds {
+		d.changeRules(index, naive, ids)
+		for range 3 {
+			ev := d.event()
+			var only []int64
+			if d.chance(20) {
+				only = []int64{int64(d.IntN(4)), int64(d.IntN(4))}
+			}
+			got, want := hitNames(naive, matcher.Match(ev, only)), naive.match(ev, only)
+			if diff := gocmp.Diff(want, got); diff != "" {
+				t.Fatalf("seed %d: rules that match (-twin +index):\n%s\nevent: %+v", seed, diff, ev)
+			}
+		}
+	}
+	if got, want := index.Len(), len(naive); got != want {
+		t.Errorf("Len: got %d, want %d", got, want)
+	}
+}
+
+// changeRules makes one change, of one rule or of many, to both.
+func (d dice) changeRules(index *Index, naive twin, ids int) {
+	switch d.IntN(10) {
+	case 0:
+		rules := make([]Rule, d.IntN(ids/4))
+		for i := range rules {
+			rules[i] = d.newRule(ids)
+		}
+		index.Load(rules)
+		for _, r := range rules {
+			naive.put(r)
+		}
+	case 1, 2:
+		id := d.newRule(ids).ID
+		index.Remove(id)
+		delete(naive, id)
+	default:
+		r := d.newRule(ids)
+		if err := index.Put(r); (err == nil) != naive.put(r) {
+			panic(err)
+		}
+	}
+}
+
+// newRule makes a rule of one of several ids. Many hold a common word, so that
+// they are filed together.
+func (d dice) newRule(ids int) Rule {
+	id := int64(d.IntN(ids))
+	r := Rule{ID: id, User: id % 4, Value: d.rule(2)}
+	if d.IntN(ids) == 0 {
+		r.Action = Drop
+	}
+	switch {
+	case d.chance(30):
+		r.Value = pick(d, "the ", "a ", "the a ", "the of ") + d.attribute() + pick(d, " -", " ") + d.attribute()
+	case d.chance(30):
+		r.Value = pick(d, "the ", "a ", "the a ", `"the a" `, "cat ") + r.Value
+	}
+	return r
+}
+
+func TestIndexAgreesWithTwin(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		compareWithTwin(t, seed, 60, 200)
+	}
+}
+
+func TestLargeIndexAgreesWithTwin(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		compareWithTwin(t, seed, 60, 3000)
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { compareWithTwin(t, seed, 30, 100) })
+}

@@ -1,0 +1,288 @@
+package rule
+
+import (
+	"regexp/syntax"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"riffle/pkg/rule/token"
+)
+
+// ways gives the ways to satisfy a selective term: one, but for a regular
+// expression that begins with a choice.
+func (t *term) ways() []way {
+	switch t.op {
+	case opText:
+		return []way{{conditions: textConditions(t.words), whole: len(t.words) == 1 && t.words[0].isKey()}}
+	case opNear:
+		return []way{{conditions: wordConditions(t.words)}}
+	case opURL:
+		return []way{{conditions: linkConditions(t.words)}}
+	case opContains:
+		return []way{{conditions: []condition{gramCondition(t.value, t.marked)}}}
+	case opRegexp:
+		return t.regexpWays()
+	}
+	return []way{{conditions: []condition{keyCondition(nameKeys[t.op], t.value, t.chance(), true)}, whole: true}}
+}
+
+var nameKeys = map[operator]keyKind{
+	opHashtag: keyHashtag, opCashtag: keyCashtag, opMention: keyMention, opFrom: keyFrom,
+	opTo: keyTo, opRepostsOf: keyRepostsOf, opConversation: keyConversation,
+}
+
+// isKey reports whether finding the word's key is finding the word.
+func (w word) isKey() bool {
+	return !w.prefix && (!w.run || utf8.RuneCountInString(w.form) == 1)
+}
+
+func wordConditions(words []word) []condition {
+	conditions := make([]condition, len(words))
+	for i, w := range words {
+		conditions[i] = w.condition()
+		conditions[i].exact = len(words) == 1 && w.isKey()
+	}
+	return conditions
+}
+
+// textConditions adds neighbours that are common each, but less so together.
+func textConditions(words []word) []condition {
+	conditions := wordConditions(words)
+	for i := 1; i < len(words); i++ {
+		if words[i-1].isCommon() && words[i].isCommon() {
+			a, b := &conditions[i-1], &conditions[i]
+			conditions = append(conditions, condition{
+				hash: rowHash(a.hash, b.hash), chance: a.chance * b.chance, kind: keyRow,
+			})
+		}
+	}
+	return conditions
+}
+
+func rowHash(first, second uint64) uint64 { return keyRow.hash(token.Combine(first, second)) }
+
+// isCommon reports whether the word is one that rows are made of.
+func (w word) isCommon() bool {
+	return !w.marked && !w.run && !w.prefix && isCommonHash(token.Hash(w.form))
+}
+
+func (w word) condition() condition {
+	switch {
+	case w.prefix:
+		return prefixCondition(w)
+	case w.run:
+		return runCondition(w.form)
+	case w.marked:
+		return keyCondition(keyMarked, w.form, wordChance(w.form), false)
+	}
+	return keyCondition(keyWord, w.form, wordChance(w.form), false)
+}
+
+const (
+	shortPrefix = 3 // letters
+	longPrefix  = 5
+)
+
+func prefixCondition(w word) condition {
+	plain, _ := token.Fold(w.form)
+	if beginning, ok := firstLetters(plain, longPrefix); ok {
+		return keyCondition(keyLong, beginning, 0.001, false)
+	}
+	if beginning, ok := firstLetters(plain, shortPrefix); ok {
+		return keyCondition(keyShort, beginning, 0.01, false)
+	}
+	return everyCondition()
+}
+
+// firstLetters gives the first n runes of s, if it has as many.
+func firstLetters[T string | []byte](s T, n int) (T, bool) {
+	at := 0
+	for range n {
+		if at >= len(s) {
+			return s, false
+		}
+		at++
+		for at < len(s) && s[at]&0xc0 == 0x80 {
+			at++
+		}
+	}
+	return s[:at], true
+}
+
+// runCondition asks for the least likely two letters of a run.
+func runCondition(form string) condition {
+	letters := []rune(form)
+	if len(letters) == 1 {
+		return keyCondition(keyLetter, form, letterChance(letters[0]), false)
+	}
+	var best condition
+	for i := 1; i < len(letters); i++ {
+		chance := letterChance(letters[i-1]) * letterChance(letters[i])
+		if i == 1 || chance < best.chance {
+			best = condition{hash: pairHash(letters[i-1], letters[i]), chance: chance, kind: keyPair}
+		}
+	}
+	return best
+}
+
+func pairHash(first, second rune) uint64 {
+	return keyPair.hash(uint64(first)<<32 | uint64(second))
+}
+
+func linkConditions(words []word) []condition {
+	conditions := make([]condition, len(words))
+	for i, w := range words {
+		switch {
+		case w.run:
+			first := firstLetter(w.form)
+			conditions[i] = keyCondition(keyLinkRun, first, 0.001, false)
+		case w.marked:
+			conditions[i] = keyCondition(keyLinkOf, w.form, 0.0001, false)
+		default:
+			conditions[i] = keyCondition(keyLink, w.form, linkChance(w.form), false)
+		}
+	}
+	return conditions
+}
+
+func everyCondition() condition {
+	return condition{hash: keyEvery.hash(0), chance: 1, kind: keyEvery}
+}
+
+const (
+	gramSize    = 3
+	gramSizeTwo = 2
+)
+
+// gramCondition asks for the least likely three bytes of a text, or two if it
+// has no more.
+func gramCondition(text string, marked bool) condition {
+	kind, size := keyGram, gramSize
+	if len(text) < gramSize {
+		kind, size = keyGramTwo, gramSizeTwo
+	}
+	if marked {
+		kind += keyGramOf - keyGram
+	}
+	var best condition
+	for i := 0; i+size <= len(text); i++ {
+		chance := gramChance(text[i : i+size])
+		if i == 0 || chance < best.chance {
+			best = condition{hash: gramHash(kind, text[i:i+size]), chance: chance, kind: kind}
+		}
+	}
+	return best
+}
+
+// gramHash is that of two or three bytes.
+func gramHash[T string | []byte](kind keyKind, gram T) uint64 {
+	n := uint64(gram[0])<<8 | uint64(gram[1])
+	if len(gram) > gramSizeTwo {
+		n = n<<8 | uint64(gram[2])
+	}
+	return kind.hash(n)
+}
+
+// regexpWays asks for a text that every match holds, or for one of several.
+func (t *term) regexpWays() []way {
+	texts := requiredTexts(t.regexp.tree)
+	if len(texts) == 0 {
+		return []way{{conditions: []condition{everyCondition()}}}
+	}
+	ways := make([]way, len(texts))
+	for i, text := range texts {
+		ways[i].conditions = []condition{gramCondition(text, t.marked)}
+	}
+	return ways
+}
+
+// maxChoices bounds the texts of which one must be there.
+const maxChoices = 16
+
+// requiredTexts gives texts of which every match of x holds at least one, nil
+// if none can be told. They are folded, and two bytes at least.
+func requiredTexts(x *syntax.Regexp) []string {
+	switch x.Op {
+	case syntax.OpLiteral:
+		if text := longestFolded(x.Rune); len(text) >= gramSizeTwo {
+			return []string{text}
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		return requiredTexts(x.Sub[0])
+	case syntax.OpRepeat:
+		if x.Min > 0 {
+			return requiredTexts(x.Sub[0])
+		}
+	case syntax.OpConcat:
+		return bestTexts(x.Sub)
+	case syntax.OpAlternate:
+		return allTexts(x.Sub)
+	}
+	return nil
+}
+
+// bestTexts takes from parts that are all required the one whose shortest text
+// is longest.
+func bestTexts(parts []*syntax.Regexp) []string {
+	var best []string
+	for _, part := range parts {
+		if texts := requiredTexts(part); len(texts) > 0 && (best == nil || shortest(texts) > shortest(best)) {
+			best = texts
+		}
+	}
+	return best
+}
+
+func shortest(texts []string) int {
+	n := len(texts[0])
+	for _, text := range texts {
+		n = min(n, len(text))
+	}
+	return n
+}
+
+// allTexts joins those of parts of which one is required.
+func allTexts(parts []*syntax.Regexp) []string {
+	var all []string
+	for _, part := range parts {
+		texts := requiredTexts(part)
+		if len(texts) == 0 || len(all)+len(texts) > maxChoices {
+			return nil
+		}
+		all = append(all, texts...)
+	}
+	return all
+}
+
+// longestFolded gives the longest stretch of a literal that stands in folded
+// text in one form only.
+func longestFolded(literal []rune) string {
+	longest, current := "", ""
+	for _, r := range literal {
+		form, ok := foldedForm(r)
+		if !ok {
+			current = ""
+			continue
+		}
+		current += form
+		if len(current) > len(longest) {
+			longest = current
+		}
+	}
+	return longest
+}
+
+// foldedForm gives the one rune that a rune of a pattern finds in folded text.
+// Only what is told easily is told: ASCII, and letters that have no case.
+func foldedForm(r rune) (string, bool) {
+	switch {
+	case r < utf8.RuneSelf && r != ' ':
+		return strings.ToLower(string(r)), true
+	case r == ' ':
+		return " ", true
+	case unicode.SimpleFold(r) == r && unicode.IsLetter(r):
+		return string(r), true
+	}
+	return "", false
+}
