@@ -32,7 +32,8 @@ const (
 )
 
 // Acknowledged frames stay for a minute, for the comparison with a store that
-// failed over to an older copy; but not more bytes of them for each source.
+// failed over to an older copy; but not more bytes of them for each source, or
+// a fast stream would fill Redis with what is done.
 const (
 	keepAcked      = time.Minute
 	keepAckedBytes = 64 << 20
@@ -40,10 +41,11 @@ const (
 
 // Buffer is a connection to the buffer. It may be used by many goroutines.
 type Buffer struct {
-	client  goredis.UniversalClient
-	owned   bool
-	options Options
-	scripts scripts
+	client    goredis.UniversalClient
+	owned     bool
+	options   Options
+	scripts   scripts
+	keepBytes int // of acknowledged frames
 
 	mu      sync.Mutex
 	sources []string // sorted; as of listed
@@ -78,7 +80,7 @@ func New(client goredis.UniversalClient, options Options) *Buffer {
 	if options.Silence == 0 {
 		options.Silence = defaultSilence
 	}
-	return &Buffer{client: client, options: options, scripts: newScripts()}
+	return &Buffer{client: client, options: options, scripts: newScripts(), keepBytes: keepAckedBytes}
 }
 
 // Ping asks whether the server answers and is fit.

@@ -98,7 +98,7 @@ func (b *Buffer) Ack(ctx context.Context, frames []event.Delivery) error {
 			sourceKey(source), takenKey(source), leasesKey(source), agesKey(source), deliveriesKey(source),
 			ackedKey(source), ackTimesKey(source),
 		}
-		args := append([]any{keepAcked.Microseconds(), keepAckedBytes}, pairs...)
+		args := append([]any{keepAcked.Microseconds(), b.keepBytes}, pairs...)
 		return b.scripts.ack.Run(ctx, b.client, keys, args...).Err()
 	})
 }

@@ -30,13 +30,16 @@ var giveBackText string
 //go:embed scripts/renew.lua
 var renewText string
 
+//go:embed scripts/restore.lua
+var restoreText string
+
 //go:embed scripts/depth.lua
 var depthText string
 
 // scripts are sent by their digest, and whole to a server that does not know
 // them (new, restarted or failed over to).
 type scripts struct {
-	push, register, position, release, take, ack, giveBack, renew, depth *goredis.Script
+	push, register, position, release, take, ack, giveBack, renew, restore, depth *goredis.Script
 }
 
 func newScripts() scripts {
@@ -45,6 +48,7 @@ func newScripts() scripts {
 		position: goredis.NewScript(positionText),
 		release:  goredis.NewScript(releaseText), take: goredis.NewScript(takeText),
 		ack: goredis.NewScript(ackText), giveBack: goredis.NewScript(giveBackText),
-		renew: goredis.NewScript(renewText), depth: goredis.NewScript(depthText),
+		renew:   goredis.NewScript(renewText),
+		restore: goredis.NewScript(restoreText), depth: goredis.NewScript(depthText),
 	}
 }

@@ -4,7 +4,7 @@
 --
 -- KEYS  1 source  2 taken  3 leases  4 ages  5 deliveries  6 acked  7 acktimes
 -- ARGV  1 time in µs for which acknowledged frames stay  2 bytes of them at most
---       then pairs of id and stamp
+--       then pairs of id and stamp, the latest stamp first
 -- Reply how many frames were acknowledged
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -17,7 +17,7 @@ for i = 3, #ARGV, 2 do
     local frame = redis.call('HGET', KEYS[2], id)
     if frame then
       redis.call('HSET', KEYS[6], id, frame)
-      redis.call('ZADD', KEYS[7], now + acked, id)
+      redis.call('ZADD', KEYS[7], now + #ARGV - i, id)
       redis.call('HDEL', KEYS[2], id)
       redis.call('ZREM', KEYS[3], id)
       redis.call('ZREM', KEYS[4], id)
