@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"riffle/pkg/event"
+	"riffle/pkg/jsonscan"
 	"riffle/pkg/shrink"
 )
 
@@ -156,10 +157,10 @@ func (l *Limits) Languages(tags ...string) []string {
 	return l.List(list)
 }
 
-// decidable reports whether data is something about which a decoder and its
-// twin must agree: JSON, without two fields of one name in any object (which of
-// them counts is not said) and not nested deeper than a decoder follows.
-func decidable(data []byte, depth int) bool {
+// Decidable reports whether data is something about which a decoder and its twin
+// must agree: JSON, without two fields of one name in any object (which of them
+// counts is not said) and not nested deeper than a decoder follows.
+func Decidable(data []byte) bool {
 	if !json.Valid(data) {
 		return false
 	}
@@ -183,7 +184,7 @@ func decidable(data []byte, depth int) bool {
 			if token == json.Delim('[') {
 				names[top+1] = nil
 			}
-			if len(names) > depth {
+			if len(names) > jsonscan.MaxDepth/2 {
 				return false
 			}
 			continue

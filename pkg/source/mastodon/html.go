@@ -1,0 +1,438 @@
+package mastodon
+
+import (
+	"bytes"
+	"html"
+	"strings"
+
+	"riffle/pkg/shrink"
+)
+
+// asciiSpace is what HTML takes for white space; other spaces are text.
+const asciiSpace = " \t\r\n\f"
+
+// textBuilder reads a status's HTML as a person does. It is tolerant, as
+// browsers are: every text is HTML, and what is not understood is left out.
+//
+// Paragraphs are set apart by an empty line; <br>, and the line breaks that
+// other servers' bridges leave in a text, begin a new one. Of a link that stands
+// for itself the whole address is shown, of any other its words.
+type textBuilder struct {
+	out    []byte
+	breaks int // line breaks due before the next text
+	links  []string
+	// omitQuotes leaves out what is written for servers that show no quotes.
+	omitQuotes bool
+
+	link   anchor
+	hidden element // what is left out up to its end
+	values []byte  // decoded attributes
+}
+
+// anchor is the link that is open.
+type anchor struct {
+	open bool
+	href string
+	// address: the text is the address, parts of which are not shown.
+	address bool
+	// named: a mention or hashtag, which is no link of the author's.
+	named bool
+	start int // of its text in out; -1: none yet
+}
+
+// element is an open element, or none, and how many of its name are open in it.
+type element struct {
+	name  string
+	depth int
+}
+
+func (b *textBuilder) reset(omitQuotes bool) {
+	*b = textBuilder{out: b.out[:0], links: b.links[:0], values: b.values[:0], omitQuotes: omitQuotes}
+}
+
+// text gives what was read, without white space around it.
+func (b *textBuilder) text() []byte {
+	b.endLink()
+	return bytes.Trim(b.out, asciiSpace)
+}
+
+// read reads HTML. Strings point into it.
+func (b *textBuilder) read(s string) {
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	}
+	for s != "" {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			b.add(s)
+			return
+		}
+		b.add(s[:i])
+		s = b.markup(s[i:])
+	}
+}
+
+// markup reads what begins with < and gives what follows it.
+func (b *textBuilder) markup(s string) string {
+	switch {
+	case len(s) > 1 && isLetter(s[1]):
+		return b.tag(s, false)
+	case len(s) > 2 && s[1] == '/' && isLetter(s[2]):
+		return b.tag(s, true)
+	case strings.HasPrefix(s, "<!--"):
+		return s[commentEnd(s):]
+	case len(s) > 1 && (s[1] == '!' || s[1] == '?' || s[1] == '/' && len(s) > 2):
+		if end := strings.IndexByte(s, '>'); end >= 0 {
+			return s[end+1:]
+		}
+		return ""
+	}
+	b.add(s[:1])
+	return s[1:]
+}
+
+// commentEnd gives the length of the comment that s begins with.
+func commentEnd(s string) int {
+	const opening = len("<!--")
+	rest := s[opening:]
+	switch {
+	case strings.HasPrefix(rest, ">"):
+		return opening + 1
+	case strings.HasPrefix(rest, "->"):
+		return opening + 2
+	}
+	end := len(s)
+	for _, closing := range [...]string{"-->", "--!>"} {
+		if i := strings.Index(rest, closing); i >= 0 {
+			end = min(end, opening+i+len(closing))
+		}
+	}
+	return end
+}
+
+// tag reads a tag and gives what follows it; one that is not closed swallows the
+// rest.
+func (b *textBuilder) tag(s string, closing bool) string {
+	i := 1
+	if closing {
+		i = 2
+	}
+	start := i
+	for i < len(s) && !endsName(s[i]) {
+		i++
+	}
+	name := lowered(s[start:i])
+	var attrs attributes
+	i, ok := attrs.read(s, i)
+	if !ok {
+		return ""
+	}
+	rest := s[i:]
+	if closing {
+		b.end(name)
+		return rest
+	}
+	b.begin(name, &attrs)
+	if hasRawText(name) {
+		return rest[rawEnd(rest, name):]
+	}
+	return rest
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isSpace(c byte) bool { return strings.IndexByte(asciiSpace, c) >= 0 }
+
+func endsName(c byte) bool { return isSpace(c) || c == '/' || c == '>' }
+
+// lowered gives name in lower case; nearly all are.
+func lowered(name string) string {
+	for i := range len(name) {
+		if name[i] >= 'A' && name[i] <= 'Z' {
+			return strings.ToLower(name)
+		}
+	}
+	return name
+}
+
+// hasRawText reports whether what the element holds is no HTML, and not shown.
+func hasRawText(name string) bool {
+	switch name {
+	case "script", "style", "textarea", "title", "iframe", "noembed", "noframes", "noscript", "plaintext", "xmp":
+		return true
+	}
+	return false
+}
+
+// rawEnd gives where the closing tag of an element with raw text begins.
+func rawEnd(s, name string) int {
+	if name == "plaintext" {
+		return len(s)
+	}
+	for i := 0; ; i++ {
+		next := strings.Index(s[i:], "</")
+		if next < 0 {
+			return len(s)
+		}
+		i += next
+		after := i + len("</") + len(name)
+		if after < len(s) && strings.EqualFold(s[i+len("</"):after], name) && endsName(s[after]) {
+			return i
+		}
+	}
+}
+
+// attributes are those of a tag that matter.
+type attributes struct {
+	class, href       string
+	hasClass, hasHref bool
+}
+
+// read reads the attributes at s[i:] up to the end of the tag, and reports
+// whether there is one.
+func (a *attributes) read(s string, i int) (int, bool) {
+	for {
+		for i < len(s) && (isSpace(s[i]) || s[i] == '/') {
+			i++
+		}
+		if i >= len(s) {
+			return i, false
+		}
+		if s[i] == '>' {
+			return i + 1, true
+		}
+		start := i
+		for i++; i < len(s) && !endsName(s[i]) && s[i] != '='; i++ {
+		}
+		name := s[start:i]
+		var value string
+		var ok bool
+		if value, i, ok = attributeValue(s, i); !ok {
+			return i, false
+		}
+		a.set(name, value)
+	}
+}
+
+// attributeValue reads the value that follows an attribute's name.
+func attributeValue(s string, i int) (value string, next int, ok bool) {
+	for i < len(s) && isSpace(s[i]) {
+		i++
+	}
+	if i >= len(s) || s[i] != '=' {
+		return "", i, i < len(s)
+	}
+	for i++; i < len(s) && isSpace(s[i]); i++ {
+	}
+	if i >= len(s) {
+		return "", i, false
+	}
+	if q := s[i]; q == '"' || q == '\'' {
+		end := strings.IndexByte(s[i+1:], q)
+		if end < 0 {
+			return "", len(s), false
+		}
+		return s[i+1 : i+1+end], i + 1 + end + 1, true
+	}
+	start := i
+	for i < len(s) && !isSpace(s[i]) && s[i] != '>' {
+		i++
+	}
+	return s[start:i], i, i < len(s)
+}
+
+// set keeps the first of each.
+func (a *attributes) set(name, value string) {
+	switch lowered(name) {
+	case "class":
+		if !a.hasClass {
+			a.class, a.hasClass = value, true
+		}
+	case "href":
+		if !a.hasHref {
+			a.href, a.hasHref = value, true
+		}
+	}
+}
+
+// hasClass reports whether a list of classes holds one of these.
+func hasClass(list string, classes ...string) bool {
+	for list != "" {
+		i := 0
+		for i < len(list) && !isSpace(list[i]) {
+			i++
+		}
+		for _, class := range classes {
+			if list[:i] == class {
+				return true
+			}
+		}
+		list = strings.TrimLeft(list[i:], asciiSpace)
+	}
+	return false
+}
+
+// begin takes an opening tag.
+func (b *textBuilder) begin(name string, attrs *attributes) {
+	if b.hidden.name != "" {
+		if name == b.hidden.name {
+			b.hidden.depth++
+		}
+		return
+	}
+	if b.omitQuotes && hasClass(attrs.class, "quote-inline") {
+		b.hidden = element{name: name, depth: 1}
+		return
+	}
+	switch name {
+	case "br":
+		b.add("\n")
+	case "a":
+		b.endLink()
+		b.link = anchor{open: true, href: b.attribute(attrs.href), named: hasClass(attrs.class, "mention", "hashtag"), start: -1}
+	case "span":
+		if hasClass(attrs.class, "invisible", "ellipsis") {
+			b.link.address = true
+		}
+	default:
+		b.breaks = max(b.breaks, blockBreaks(name))
+	}
+}
+
+// end takes a closing tag.
+func (b *textBuilder) end(name string) {
+	if b.hidden.name != "" {
+		if name == b.hidden.name {
+			if b.hidden.depth--; b.hidden.depth == 0 {
+				b.hidden = element{}
+			}
+		}
+		return
+	}
+	if name == "a" {
+		b.endLink()
+		return
+	}
+	b.breaks = max(b.breaks, blockBreaks(name))
+}
+
+// blockBreaks says how many line breaks set an element apart.
+func blockBreaks(name string) int {
+	switch name {
+	case "p", "blockquote", "pre", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6":
+		return 2
+	case "li", "div", "tr", "hr", "table", "dl", "dt", "dd", "section", "article", "figure", "figcaption":
+		return 1
+	}
+	return 0
+}
+
+// endLink decides what is shown of the open link.
+func (b *textBuilder) endLink() {
+	l := b.link
+	b.link = anchor{}
+	if !l.open || !strings.HasPrefix(l.href, "http://") && !strings.HasPrefix(l.href, "https://") {
+		return
+	}
+	if l.start < 0 || l.start > len(b.out) {
+		l.start = len(b.out)
+	}
+	shown := view(b.out[l.start:])
+	if l.named || strings.HasPrefix(shown, "@") || strings.HasPrefix(shown, "#") {
+		return
+	}
+	b.links = append(b.links, l.href)
+	if shown != "" && (l.address || shrink.Abbreviates(shown, l.href)) {
+		b.out = append(b.out[:l.start], l.href...)
+	}
+}
+
+// add appends text with its character references decoded.
+func (b *textBuilder) add(s string) {
+	if b.hidden.name != "" {
+		return
+	}
+	for s != "" {
+		i := strings.IndexByte(s, '&')
+		if i < 0 {
+			b.plain(s)
+			return
+		}
+		b.plain(s[:i])
+		decoded, size := reference(s[i:])
+		b.plain(decoded)
+		s = s[i+size:]
+	}
+}
+
+// plain appends text. White space where a block begins is not shown, nor that
+// where one ends.
+func (b *textBuilder) plain(s string) {
+	if b.breaks > 0 || len(b.out) == 0 {
+		if s = strings.TrimLeft(s, asciiSpace); s == "" {
+			return
+		}
+		if b.out = bytes.TrimRight(b.out, asciiSpace); len(b.out) > 0 {
+			b.out = append(b.out, "\n\n"[:b.breaks]...)
+		}
+		b.breaks = 0
+	}
+	if b.link.open && b.link.start < 0 && s != "" {
+		b.link.start = len(b.out)
+	}
+	b.out = append(b.out, s...)
+}
+
+// attribute decodes the character references of an attribute; bare ampersands are
+// common in addresses and mean themselves.
+func (b *textBuilder) attribute(s string) string {
+	if strings.IndexByte(s, '&') < 0 {
+		return s
+	}
+	start := len(b.values)
+	for s != "" {
+		i := strings.IndexByte(s, '&')
+		if i < 0 {
+			break
+		}
+		b.values = append(b.values, s[:i]...)
+		decoded, size := reference(s[i:])
+		if s[i+size-1] != ';' {
+			decoded = s[i : i+size]
+		}
+		b.values = append(b.values, decoded...)
+		s = s[i+size:]
+	}
+	b.values = append(b.values, s...)
+	return view(b.values[start:])
+}
+
+// reference reads the character reference that s, which begins with &, begins
+// with.
+func reference(s string) (decoded string, size int) {
+	switch {
+	case strings.HasPrefix(s, "&amp;"):
+		return "&", 5
+	case strings.HasPrefix(s, "&lt;"):
+		return "<", 4
+	case strings.HasPrefix(s, "&gt;"):
+		return ">", 4
+	case strings.HasPrefix(s, "&quot;"):
+		return `"`, 6
+	case strings.HasPrefix(s, "&#39;"):
+		return "'", 5
+	case strings.HasPrefix(s, "&nbsp;"):
+		return "\u00a0", 6
+	}
+	i := 1
+	if i < len(s) && s[i] == '#' {
+		i++
+	}
+	for i < len(s) && (isLetter(s[i]) || s[i] >= '0' && s[i] <= '9') {
+		i++
+	}
+	if i < len(s) && s[i] == ';' {
+		i++
+	}
+	return html.UnescapeString(s[:i]), i
+}

@@ -1,0 +1,150 @@
+package mastodon
+
+import (
+	"bytes"
+
+	"riffle/pkg/event"
+	"riffle/pkg/jsonscan"
+	"riffle/pkg/shrink"
+)
+
+// shape is what tells the objects of a stream apart.
+type shape struct {
+	event   jsonscan.String
+	payload []byte // raw value
+
+	hasEvent, hasPayload, hasContent, hasAccount bool
+	conversation, notification, announcement     bool
+}
+
+type shapeKind uint8
+
+const (
+	shapeOther shapeKind = iota
+	shapeStatus
+	shapeEnvelope
+	shapeConversation
+	shapeNotification
+	shapeAnnouncement
+)
+
+// field takes what belongs to the shape alone and reports whether it did.
+func (sh *shape) field(s *jsonscan.Scanner, key []byte) bool {
+	switch string(key) {
+	case "event":
+		sh.hasEvent = true
+		sh.event = s.Str()
+		return true
+	case "payload":
+		sh.hasPayload = true
+		sh.payload = s.Raw()
+		return true
+	case "content":
+		sh.hasContent = true
+	case "account":
+		sh.hasAccount = s.Peek() == '{'
+	case "last_status", "unread":
+		sh.conversation = true
+	case "type":
+		sh.notification = true
+	case "published_at", "starts_at", "reactions":
+		sh.announcement = true
+	}
+	return false
+}
+
+func (sh *shape) kind() shapeKind {
+	switch {
+	case sh.hasEvent && sh.hasPayload:
+		return shapeEnvelope
+	case sh.hasContent && !sh.hasAccount && sh.announcement:
+		return shapeAnnouncement
+	case sh.hasContent:
+		return shapeStatus
+	case sh.conversation:
+		return shapeConversation
+	case sh.notification && sh.hasAccount:
+		return shapeNotification
+	}
+	return shapeOther
+}
+
+// The names under which messages that are no posts are passed over.
+var (
+	overNotPublic = &event.PassedOverError{Kind: "not_public"}
+	overHeartbeat = &event.PassedOverError{Kind: "heartbeat"}
+	overLine      = &event.PassedOverError{Kind: "sse_line"}
+	overUndefined = &event.PassedOverError{Kind: "undefined"}
+
+	// By the name of the stream's event.
+	overEvents = map[string]*event.PassedOverError{
+		"notification":          {Kind: "notification"},
+		"notifications_merged":  {Kind: "notifications_merged"},
+		"conversation":          {Kind: "conversation"},
+		"filters_changed":       {Kind: "filters_changed"},
+		"announcement":          {Kind: "announcement"},
+		"announcement.reaction": {Kind: "announcement.reaction"},
+		"announcement.delete":   {Kind: "announcement.delete"},
+		"encrypted_message":     {Kind: "encrypted_message"},
+	}
+)
+
+// passedOver gives the error that passes over an object that is no status.
+func (k shapeKind) passedOver() error {
+	switch k {
+	case shapeConversation:
+		return overEvents["conversation"]
+	case shapeNotification:
+		return overEvents["notification"]
+	default:
+		return overEvents["announcement"]
+	}
+}
+
+// frame shrinks an event of the server-sent stream, or some of its lines.
+func (d *Decoder) frame(ev *event.Event, msg []byte) error {
+	var name, data []byte
+	var hasName, hasData, hasOther bool
+	for rest := msg; len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
+		line = bytes.TrimRight(line, "\r")
+		field, value, _ := bytes.Cut(line, []byte{':'})
+		value = bytes.TrimPrefix(value, []byte{' '})
+		switch string(field) {
+		case "event":
+			name, hasName = value, true
+		case "data":
+			// Mastodon sends one line of data; JSON and ids have no line breaks.
+			if hasData {
+				return shrink.Reject(event.ReasonSyntax)
+			}
+			data, hasData = value, true
+		case "id", "retry":
+			hasOther = true
+		case "":
+		default:
+			return shrink.Reject(event.ReasonSyntax)
+		}
+	}
+	switch {
+	case string(data) == "undefined":
+		return overUndefined
+	case hasName && hasData:
+		return d.payload(ev, view(name), data)
+	case hasData:
+		return d.data(ev, data)
+	case hasName || hasOther:
+		return overLine
+	}
+	return overHeartbeat
+}
+
+// data shrinks the data of an event whose name is not known.
+func (d *Decoder) data(ev *event.Event, data []byte) error {
+	s := jsonscan.New(data)
+	if s.Peek() == '{' {
+		return d.object(ev, data, false)
+	}
+	return d.bare(ev, s)
+}
