@@ -139,6 +139,9 @@ func (in *Ingest) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			in.state.set(StateEnded)
+			if ended(ctx) {
+				in.state.set(StateStopped)
+			}
 			return nil
 		case errors.As(err, &back):
 			in.log.Warn("buffer went back; source is read again from there",
@@ -196,6 +199,8 @@ func (in *Ingest) Summary() Summary { return in.totals.summary() }
 
 // Status says how the stage is doing. It may be called at any time.
 func (in *Ingest) Status() Status { return in.state.status(in.totals) }
+
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
 // sleep waits for d or for ctx's end, whose cause it returns.
 func sleep(ctx context.Context, d time.Duration) error {

@@ -262,6 +262,9 @@ func TestStopPushesWhatIsInHand(t *testing.T) {
 		c.mu.Unlock()
 		wantStop(t, done)
 		checkKeys(t, c, words(700))
+		if got, want := in.Status().State, StateStopped; got != want {
+			t.Errorf("state %q, want %q", got, want)
+		}
 		if c.released != 1 {
 			t.Errorf("name released %d times, want 1", c.released)
 		}

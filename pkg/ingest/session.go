@@ -86,15 +86,15 @@ func drainContext(ctx context.Context) (context.Context, context.CancelFunc) {
 //
 // Errors: the one with which the source gives up.
 func (in *Ingest) read(ctx context.Context, cursor string, g *gatherer) error {
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; !ended(ctx); attempt++ {
 		in.state.set(StateReading)
 		gotData := false
 		err := in.source.Read(ctx, cursor, func(m event.Message) error {
 			gotData = true
 			return g.add(ctx, m)
 		})
-		if err == nil || ctx.Err() != nil {
-			return nil
+		if err == nil {
+			break
 		}
 		if gotData {
 			attempt = 1
@@ -103,14 +103,16 @@ func (in *Ingest) read(ctx context.Context, cursor string, g *gatherer) error {
 		if err := in.reconnect(ctx, err, gotData, attempt); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
-// reconnect waits until the source may be connected again.
+// reconnect waits until the source may be connected again. A stop is no failure
+// to ask the source about.
 func (in *Ingest) reconnect(ctx context.Context, cause error, gotData bool, attempt int) error {
+	if ended(ctx) {
+		return nil
+	}
 	wait, giveUp := in.source.Reconnect(cause, gotData)
 	if giveUp != nil {
 		return fmt.Errorf("source gave up: %w", giveUp)

@@ -17,7 +17,8 @@ const (
 	StateFull         State = "buffer_full"
 	StateAway         State = "buffer_away"
 	StateStandby      State = "standby" // another ingest writes this source
-	StateEnded        State = "ended"   // everything was read and pushed
+	StateEnded        State = "ended"   // the source has ended, and everything was pushed
+	StateStopped      State = "stopped" // as asked
 )
 
 // Status says how an ingest is doing.
@@ -91,7 +92,7 @@ func (s *state) status(t *totals) Status {
 		State: s.reader, Summary: summary, Rate: s.rate.perSecond(now),
 		LastError: s.err, LastErrorAt: s.errAt,
 	}
-	if s.buffers != "" && s.reader != StateStandby && s.reader != StateEnded {
+	if s.buffers != "" && s.reader != StateStandby && s.reader != StateEnded && s.reader != StateStopped {
 		st.State = s.buffers
 	}
 	if !s.holding.IsZero() {

@@ -49,7 +49,7 @@ func Parse(spec string) (Config, error) {
 	case scheme == "stdin":
 		known = known[:1]
 	case scheme != "file":
-		wrong = append(wrong, fmt.Errorf("%q is neither file: nor stdin:", spec))
+		wrong = append(wrong, fmt.Errorf("%q is neither file:PATH nor stdin: with options", spec))
 	}
 	wrong = append(wrong, c.set(options, known)...)
 	if len(wrong) > 0 {

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -69,7 +70,7 @@ type head struct {
 func readHead(in io.Reader) (head, error) {
 	b := make([]byte, headSize)
 	n, err := io.ReadFull(in, b)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { //nolint:errorlint // io.ReadFull returns these two bare
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return head{}, err
 	}
 	return head{b[:n], crc32.Checksum(b[:n], castagnoli)}, nil

@@ -53,14 +53,22 @@ func TestConformance(t *testing.T) {
 		junk.WriteString([]string{"\n", "{\"half\":\n", "\x00\xff\n", strings.Repeat("y", 70_000) + "\n"}[i%4])
 	}
 	for name, open := range map[string]func(t *testing.T, content string) sourcetest.Source{
-		"plain": func(t *testing.T, s string) sourcetest.Source {
-			return New(Config{Path: write(t, "in", s)}, newDecoder)
+		"plain": func(t *testing.T, content string) sourcetest.Source {
+			t.Helper()
+			return New(Config{Path: write(t, "in", content)}, newDecoder)
 		},
-		"gzip": func(t *testing.T, s string) sourcetest.Source { return New(Config{Path: pack(t, s)}, newDecoder) },
-		"looping": func(t *testing.T, s string) sourcetest.Source {
-			return New(Config{Path: write(t, "in", s), Loop: true}, newDecoder)
+		"gzip": func(t *testing.T, content string) sourcetest.Source {
+			t.Helper()
+			return New(Config{Path: pack(t, content)}, newDecoder)
 		},
-		"stdin": func(_ *testing.T, s string) sourcetest.Source { return NewStdin(strings.NewReader(s), newDecoder) },
+		"looping": func(t *testing.T, content string) sourcetest.Source {
+			t.Helper()
+			return New(Config{Path: write(t, "in", content), Loop: true}, newDecoder)
+		},
+		"stdin": func(t *testing.T, content string) sourcetest.Source {
+			t.Helper()
+			return NewStdin(strings.NewReader(content), newDecoder)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sourcetest.Run(t, sourcetest.Harness{
@@ -122,6 +130,8 @@ func TestLines(t *testing.T) {
 }
 
 // A line without an end must not take memory without end.
+//
+//nolint:paralleltest // it measures memory
 func TestEndlessLineTakesNoMemory(t *testing.T) {
 	l := newLines(io.LimitReader(zeros{}, 1<<30), 0)
 	var before, after runtime.MemStats
@@ -139,6 +149,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
+//nolint:paralleltest // it counts allocations
 func TestLineCostsNoAllocation(t *testing.T) {
 	f := feed{lines: newLines(strings.NewReader(strings.Repeat("line\n", 2000)), 0)}
 	f.speed = pace.New(0)

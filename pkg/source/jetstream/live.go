@@ -92,6 +92,7 @@ func (s *Source) begin(cursor string) (position, error) {
 func (s *Source) dial(ctx context.Context, from position) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
+	//nolint:bodyclose // websocket.Dial closes it
 	conn, resp, err := websocket.Dial(ctx, s.config.address(from), &websocket.DialOptions{
 		HTTPClient: s.config.Client,
 		HTTPHeader: http.Header{"User-Agent": {"riffle"}},

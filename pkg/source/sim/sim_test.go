@@ -28,17 +28,17 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func newSource(t testing.TB, c Config) *Source {
-	t.Helper()
+func newSource(tb testing.TB, c Config) *Source {
+	tb.Helper()
 	s, err := New(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
 // generate makes the first n events of a seed.
-func generate(t testing.TB, seed uint64, n int) []*event.Event {
+func generate(t *testing.T, seed uint64, n int) []*event.Event {
 	t.Helper()
 	d := newSource(t, Config{Name: "s", Seed: seed}).NewDecoder()
 	events := make([]*event.Event, n)

@@ -4,6 +4,7 @@ package jetstreamtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -145,7 +146,9 @@ func (s *Server) Pipe(tb testing.TB) *http.Client {
 		if err := h.Close(); err != nil {
 			tb.Error(err)
 		}
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			tb.Error(err)
+		}
 	})
 	return &http.Client{Transport: transport}
 }
