@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
+	"time"
 
 	"riffle/pkg/event"
 )
@@ -71,6 +71,9 @@ func (s *Store) changes(ctx context.Context, q *event.Query, visible int64) (eve
 	if err := c.run(ctx); err != nil {
 		return event.Page{}, err
 	}
+	if err := s.stillKept(ctx, q.After, visible); err != nil {
+		return event.Page{}, err
+	}
 	page := event.Page{Changes: c.found, More: !c.end, Next: c.at}
 	if c.end {
 		page.Next = max(visible, c.at)
@@ -79,6 +82,21 @@ func (s *Store) changes(ctx context.Context, q *event.Query, visible int64) (eve
 		page.Prev = q.After + 1
 	}
 	return page, nil
+}
+
+// stillKept looks again whether the changes after a number are all there, since
+// they may have been purged while they were read. Only a reader who is a day
+// behind can meet that, unless less than a day is kept.
+func (s *Store) stillKept(ctx context.Context, after, visible int64) error {
+	if after > visible-(24*time.Hour).Microseconds() {
+		return nil
+	}
+	var floor int64
+	err := s.db.QueryRowContext(ctx, "SELECT floor FROM counters WHERE name = 'changes'").Scan(&floor)
+	if err == nil && after < floor {
+		err = event.ErrCursorExpired
+	}
+	return err
 }
 
 // newest reads backwards.
@@ -196,9 +214,6 @@ func (s *Store) fill(ctx context.Context, seqs []any, places map[int64]*matchRow
 	}
 	return rows.Err()
 }
-
-// marks gives n placeholders in parentheses.
-func marks(n int) string { return "(?" + strings.Repeat(",?", n-1) + ")" }
 
 // The columns of a matchRow.
 const (

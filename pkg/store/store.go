@@ -23,13 +23,17 @@ type Dialect interface {
 
 // Config is what a dialect makes a Store of; all fields are required.
 type Config struct {
-	Name       string // of the dialect, for error messages
-	DB         *sql.DB
+	Name       string  // of the dialect, for error messages
+	DB         *sql.DB // for reading
+	Writing    *sql.DB // the same, where one serves for both
 	Dialect    Dialect
 	Registry   *registry.Registry
 	Migrations *goose.Provider
 	// HasTable is a query that counts the tables of a name.
 	HasTable string
+	// Clock is an expression that gives the database's clock in microseconds
+	// since 1970.
+	Clock string
 }
 
 // Store is an open store. All its methods may be called at once; every error
@@ -38,15 +42,18 @@ type Store struct {
 	*registry.Registry
 	name       string
 	db         *sql.DB
+	writing    *sql.DB
 	dialect    Dialect
 	migrations *goose.Provider
 	hasTable   string
+	clock      string
 }
 
 // New makes a Store; it is for dialects to call.
 func New(c Config) *Store {
 	return &Store{
-		Registry: c.Registry, name: c.Name, db: c.DB, dialect: c.Dialect, migrations: c.Migrations, hasTable: c.HasTable,
+		Registry: c.Registry, name: c.Name, db: c.DB, writing: c.Writing, dialect: c.Dialect,
+		migrations: c.Migrations, hasTable: c.HasTable, clock: c.Clock,
 	}
 }
 

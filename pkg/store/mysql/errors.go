@@ -21,6 +21,7 @@ const (
 	errDatabaseDenied = 1044
 	errNoDatabase     = 1049
 	errDuplicate      = 1062
+	errDeadlock       = 1213
 	errOutOfRange     = 1690
 )
 
@@ -81,6 +82,13 @@ func isConflict(err error) bool {
 func isDuplicate(err error) bool {
 	var e *mysql.MySQLError
 	return errors.As(err, &e) && e.Number == errDuplicate
+}
+
+// isDeadlock reports whether the server chose the transaction as the one to
+// give way.
+func isDeadlock(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == errDeadlock
 }
 
 // mark marks an error; see store.Dialect.

@@ -69,7 +69,9 @@ func open(url string) (*store.Store, error) {
 	return store.New(store.Config{
 		Name:       "mysql",
 		DB:         db,
-		Dialect:    &dialect{db: db, writer: writer{db: db}, mark: mark(config)},
+		Writing:    db,
+		Clock:      micros,
+		Dialect:    &dialect{db: db, writer: write.NewWriter(&writer{db: db}, maxTransaction), mark: mark(config)},
 		Migrations: provider,
 		Registry: registry.New(db, db, registry.Dialect{
 			Clock:    micros,
@@ -86,7 +88,7 @@ func open(url string) (*store.Store, error) {
 // dialect is store.Dialect.
 type dialect struct {
 	db     *sql.DB
-	writer writer
+	writer *write.Writer
 	mark   func(error) error
 }
 
@@ -95,7 +97,7 @@ func (d *dialect) Mark(err error) error { return d.mark(err) }
 func (d *dialect) Close() error { return d.db.Close() }
 
 func (d *dialect) Write(ctx context.Context, b *event.Batch) error {
-	return write.Run(ctx, &d.writer, b, maxTransaction)
+	return d.writer.Write(ctx, b)
 }
 
 // migrationLock lets one process migrate at a time.

@@ -154,7 +154,7 @@ func (w *writer) Apply(ctx context.Context, p *write.Plan) error {
 		p.Place(first)
 	}
 	err := w.send(ctx, transaction(p))
-	if isConflict(err) {
+	if isConflict(err) || isDeadlock(err) {
 		return fmt.Errorf("%w: %w", write.ErrConflict, err)
 	}
 	return err

@@ -30,6 +30,10 @@ const maxReaders = 4
 // maxTransaction is the text that one transaction writes, about.
 const maxTransaction = 8 << 20
 
+// micros is the clock of this machine in microseconds since 1970, exact to the
+// millisecond.
+const micros = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+
 // Open opens the store in the file at path, or makes it.
 //
 // Errors: a path that can't be used.
@@ -65,10 +69,12 @@ func open(path string) (*store.Store, error) {
 	return store.New(store.Config{
 		Name:       "sqlite",
 		DB:         reading,
-		Dialect:    &dialect{writing: writing, reading: reading, writer: newWriter(writing)},
+		Writing:    writing,
+		Clock:      micros,
+		Dialect:    newDialect(reading, writing),
 		Migrations: provider,
 		Registry: registry.New(reading, writing, registry.Dialect{
-			Clock:    "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+			Clock:    micros,
 			Greatest: "MAX",
 			Upsert:   func(key string) string { return "ON CONFLICT (" + key + ") DO UPDATE SET" },
 			Proposed: func(column string) string { return "excluded." + column },
@@ -91,18 +97,24 @@ func dsn(path, more string) string {
 // dialect is store.Dialect. One connection writes, since SQLite has one writer
 // at a time anyway; reading never waits for it.
 type dialect struct {
-	writing, reading *sql.DB
-	writer           *writer
+	reading, writing *sql.DB
+	statements       *writer
+	writer           *write.Writer
+}
+
+func newDialect(reading, writing *sql.DB) *dialect {
+	w := newWriter(writing)
+	return &dialect{reading: reading, writing: writing, statements: w, writer: write.NewWriter(w, maxTransaction)}
 }
 
 func (d *dialect) Mark(err error) error { return mark(err) }
 
 func (d *dialect) Close() error {
-	return errors.Join(d.writer.close(), d.reading.Close(), d.writing.Close())
+	return errors.Join(d.statements.close(), d.reading.Close(), d.writing.Close())
 }
 
 func (d *dialect) Write(ctx context.Context, b *event.Batch) error {
-	return write.Run(ctx, d.writer, b, maxTransaction)
+	return d.writer.Write(ctx, b)
 }
 
 // inTransaction calls f within a transaction, which is committed if f succeeds.

@@ -8,19 +8,19 @@ import (
 	"riffle/pkg/store/storetest"
 )
 
-func openEmpty(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := Open(filepath.Join(t.TempDir(), "store.db"))
+func openEmpty(tb testing.TB) *store.Store {
+	tb.Helper()
+	s, err := Open(filepath.Join(tb.TempDir(), "store.db"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+			tb.Errorf("Close: %v", err)
 		}
 	})
-	if err := s.Migrate(t.Context(), nil); err != nil {
-		t.Fatalf("Migrate: %v", err)
+	if err := s.Migrate(tb.Context(), nil); err != nil {
+		tb.Fatalf("Migrate: %v", err)
 	}
 	return s
 }
@@ -29,3 +29,5 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, openEmpty)
 }
+
+func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -13,9 +14,9 @@ import (
 	"riffle/pkg/store/internal/write"
 )
 
-// writer writes batches. It is the only writer of the file while it has a
-// transaction, so what it has read can't change before it writes; the
-// conditions of a plan hold by themselves.
+// writer is write.Dialect. It is the only writer of the file while it has a
+// transaction, so what it has read can't change before it writes; what it has
+// not read is checked.
 type writer struct {
 	db *sql.DB
 
@@ -76,7 +77,8 @@ const (
 	readAuthor   = "SELECT version FROM authors WHERE id = ?"
 	readAccounts = "SELECT value FROM counters WHERE name = 'accounts'"
 	claimFrame   = "INSERT INTO frames (id, stamp, done, at) VALUES (?, ?, ?, ?)" +
-		" ON CONFLICT (id) DO UPDATE SET stamp = excluded.stamp, done = excluded.done, at = excluded.at"
+		" ON CONFLICT (id) DO UPDATE SET stamp = excluded.stamp, done = excluded.done, at = excluded.at" +
+		" WHERE done = 0 AND stamp <= excluded.stamp"
 	updateEvent = "UPDATE events SET rev = ?, version = ?, state = ?, author = ?, body = ? WHERE seq = ?"
 	removeEvent = "DELETE FROM events WHERE seq = ?"
 	insertEvent = "INSERT INTO events (seq, id, version, state, author, body) VALUES (?, ?, ?, ?, ?, ?)"
@@ -216,7 +218,12 @@ func (t *tx) Apply(ctx context.Context, p *write.Plan) error {
 	if err := t.claim(ctx, p.Claims, p.Finish); err != nil {
 		return err
 	}
-	if err := t.writeEvents(ctx, p); err != nil {
+	if err := t.checkAccounts(ctx, p); err != nil {
+		return err
+	}
+	if err := t.writeEvents(ctx, p); isDuplicate(err) {
+		return fmt.Errorf("%w: %w", write.ErrConflict, err)
+	} else if err != nil {
 		return err
 	}
 	if p.Numbers == 0 {
@@ -229,10 +236,27 @@ func (t *tx) Apply(ctx context.Context, p *write.Plan) error {
 	return t.writeMatches(ctx, p, last-int64(p.Numbers)+1)
 }
 
+// checkAccounts makes sure that no account was deleted since that was asked.
+func (t *tx) checkAccounts(ctx context.Context, p *write.Plan) error {
+	if !p.Authors {
+		return nil
+	}
+	var accounts int64
+	err := t.stmt(ctx, readAccounts).QueryRowContext(ctx).Scan(&accounts)
+	if err == nil && accounts != p.Accounts {
+		err = write.ErrConflict
+	}
+	return err
+}
+
 func (t *tx) claim(ctx context.Context, claims []event.Delivery, finish bool) error {
 	for i := range claims {
-		if err := t.exec(ctx, claimFrame, claims[i].ID[:], claims[i].Stamp, finish, now()); err != nil {
+		result, err := t.stmt(ctx, claimFrame).ExecContext(ctx, claims[i].ID[:], claims[i].Stamp, finish, now())
+		if err != nil {
 			return err
+		}
+		if rows, err := result.RowsAffected(); err != nil || rows == 0 {
+			return errors.Join(err, write.ErrConflict)
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 )
 
 // Open gives an empty store with the newest schema; each call gives another.
-type Open func(t *testing.T) *store.Store
+type Open func(tb testing.TB) *store.Store
 
 // Run tests a dialect.
 func Run(t *testing.T, open Open) {

@@ -10,12 +10,12 @@ import (
 // committed first, so that whoever writes a post of theirs from then on sees
 // it; what was written before is there to be found, or being written, which
 // Written waits for.
-func forget(ctx context.Context, d Dialect, claims []event.Delivery, accounts []Account) error {
-	if err := d.MarkAccounts(ctx, claims, accounts); err != nil {
+func (w *Writer) forget(ctx context.Context, claims []event.Delivery, accounts []Account) error {
+	if err := w.dialect.MarkAccounts(ctx, claims, accounts); err != nil {
 		return err
 	}
 	for i := range accounts {
-		if err := sweep(ctx, d, claims, accounts[i]); err != nil {
+		if err := w.sweep(ctx, claims, accounts[i]); err != nil {
 			return err
 		}
 	}
@@ -23,9 +23,9 @@ func forget(ctx context.Context, d Dialect, claims []event.Delivery, accounts []
 }
 
 // sweep deletes an account's events, those it finds at once in one transaction.
-func sweep(ctx context.Context, d Dialect, claims []event.Delivery, a Account) error {
+func (w *Writer) sweep(ctx context.Context, claims []event.Delivery, a Account) error {
 	for after := int64(0); ; {
-		found, err := d.Written(ctx, a, after, maxRows)
+		found, err := w.dialect.Written(ctx, a, after, maxRows)
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -36,7 +36,7 @@ func sweep(ctx context.Context, d Dialect, claims []event.Delivery, a Account) e
 				p.pieces = append(p.pieces, piece{id: found[i].ID, version: a.Version, deleted: true})
 			}
 		}
-		if err := runPart(ctx, d, &p); err != nil {
+		if err := w.part(ctx, &p); err != nil {
 			return err
 		}
 	}

@@ -64,6 +64,22 @@ func (p *part) question() *Question {
 	return q
 }
 
+// doubts asks only for events that replace others by their nature, or whose
+// verdict makes sense in no other way, and for deleted accounts if there are any.
+func (p *part) doubts(accounts int64) *Question {
+	q := &Question{}
+	if accounts > 0 {
+		q.Authors = p.authors
+	}
+	for i := range p.pieces {
+		piece := &p.pieces[i]
+		if piece.deleted || piece.revised || len(piece.matches) == 0 && !piece.stored {
+			q.IDs = append(q.IDs, piece.id)
+		}
+	}
+	return q
+}
+
 // learn takes the answer in.
 //
 // Errors: event.ErrRefused.

@@ -13,6 +13,8 @@ type Question struct {
 	Frames  []event.FrameID
 }
 
+func (q *Question) empty() bool { return len(q.IDs)+len(q.Authors)+len(q.Frames) == 0 }
+
 // Answer is what the store knows of what was asked.
 type Answer struct {
 	Events []Event

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"riffle/pkg/event"
 	"riffle/pkg/retry"
@@ -61,34 +62,51 @@ const (
 	maxTries = 10
 )
 
-// Run writes a batch, in transactions of some bytes at most where its rows
-// allow that.
+// Writer writes batches. It may be used by many at once.
+type Writer struct {
+	dialect Dialect
+	// bytes is how much one transaction writes, where its rows allow that.
+	bytes int
+	// accounts is the number of account deletions as last seen, plus one.
+	accounts atomic.Int64
+	// doubt is for how many more parts nothing is taken for granted.
+	doubt atomic.Int64
+}
+
+// NewWriter makes a writer.
+func NewWriter(d Dialect, bytes int) *Writer { return &Writer{dialect: d, bytes: bytes} }
+
+// caution is for how many parts everything is looked up after one in which an
+// event was not new: such events come in crowds, as when a file is read twice.
+const caution = 64
+
+// Write writes a batch.
 //
 // Errors: event.ErrRefused; those of the dialect, which marks transient ones.
-func Run(ctx context.Context, d Dialect, b *event.Batch, bytes int) error {
-	parts, accounts := split(b, bytes)
+func (w *Writer) Write(ctx context.Context, b *event.Batch) error {
+	parts, accounts := split(b, w.bytes)
 	if len(accounts) > 0 {
-		if err := forget(ctx, d, b.Deliveries, accounts); err != nil {
+		if err := w.forget(ctx, b.Deliveries, accounts); err != nil {
 			return err
 		}
 	}
 	for i := range parts {
 		parts[i].finish = i == len(parts)-1
-		if err := runPart(ctx, d, &parts[i]); err != nil {
+		if err := w.part(ctx, &parts[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// runPart writes a part, in several transactions where its events have very
+// part writes a part, in several transactions where its events have very
 // many matches.
-func runPart(ctx context.Context, d Dialect, p *part) error {
+func (w *Writer) part(ctx context.Context, p *part) error {
 	for {
-		more, err := retryPart(ctx, d, p)
+		more, err := w.tries(ctx, p)
 		switch {
 		case errors.Is(err, errTooMany):
-			return runSingly(ctx, d, p)
+			return w.singly(ctx, p)
 		case err != nil:
 			return err
 		case !more:
@@ -97,54 +115,79 @@ func runPart(ctx context.Context, d Dialect, p *part) error {
 	}
 }
 
-// runSingly writes the pieces of a part one by one.
-func runSingly(ctx context.Context, d Dialect, p *part) error {
+// singly writes the pieces of a part one by one.
+func (w *Writer) singly(ctx context.Context, p *part) error {
 	for i := range p.pieces {
 		one := part{
 			claims: p.claims, finish: p.finish && i == len(p.pieces)-1,
 			pieces: p.pieces[i : i+1], single: true,
 		}
-		if err := runPart(ctx, d, &one); err != nil {
+		if err := w.part(ctx, &one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// retryPart tries until no other writer is in the way.
-func retryPart(ctx context.Context, d Dialect, p *part) (more bool, err error) {
+// tries tries until no other writer is in the way.
+//
+// Most events are new, and to look each of them up would cost a sixth of the
+// server's work. So at first only those are looked up that replace something by
+// their nature; that the others are new is for the database's keys to check.
+func (w *Writer) tries(ctx context.Context, p *part) (more bool, err error) {
+	hopeful := w.accounts.Load() > 0 && !p.single && w.doubt.Add(-1) < 0
 	for range maxTries {
-		err = d.Try(ctx, func(tx Tx) error {
-			more, err = p.try(ctx, tx)
+		err = w.dialect.Try(ctx, func(tx Tx) error {
+			more, err = w.try(ctx, tx, p, hopeful)
 			return err
 		})
 		if !errors.Is(err, ErrConflict) {
 			return more, err
+		}
+		if hopeful {
+			hopeful = false
+			w.doubt.Store(caution)
 		}
 	}
 	return false, retry.Transient(fmt.Errorf("overtaken %d times: %w", maxTries, err))
 }
 
 // try reads, decides and writes once.
-func (p *part) try(ctx context.Context, tx Tx) (more bool, err error) {
+func (w *Writer) try(ctx context.Context, tx Tx, p *part, hopeful bool) (more bool, err error) {
 	p.prepare()
-	answer, err := tx.Know(ctx, p.question())
+	accounts, err := w.know(ctx, tx, p, hopeful)
 	if err != nil {
-		return false, err
-	}
-	if err := p.learn(answer); err != nil {
 		return false, err
 	}
 	if more, err = p.readMatches(ctx, tx); err != nil {
 		return false, err
 	}
 	plan := p.decide()
-	plan.Accounts = answer.Accounts
+	plan.Accounts = accounts
 	plan.Finish = p.finish && !more
 	if plan.empty() && !plan.Finish {
 		return more, nil
 	}
 	return more, tx.Apply(ctx, plan)
+}
+
+// know asks what must be known, and gives the number of account deletions that
+// it is known with.
+func (w *Writer) know(ctx context.Context, tx Tx, p *part, hopeful bool) (accounts int64, err error) {
+	q := p.question()
+	if hopeful {
+		accounts = w.accounts.Load() - 1
+		q = p.doubts(accounts)
+		if q.empty() {
+			return accounts, nil
+		}
+	}
+	answer, err := tx.Know(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	w.accounts.Store(answer.Accounts + 1)
+	return answer.Accounts, p.learn(answer)
 }
 
 func (p *part) readMatches(ctx context.Context, tx Tx) (more bool, err error) {
