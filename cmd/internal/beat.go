@@ -1,0 +1,89 @@
+package internal
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"riffle/pkg/api"
+	"riffle/pkg/control"
+	"riffle/pkg/daemon"
+	"riffle/pkg/obs"
+)
+
+// Board is where stages leave their signs of life.
+type Board interface {
+	Beat(ctx context.Context, b control.Beat) error
+	Beats(ctx context.Context) ([]control.Beat, error)
+}
+
+const (
+	beatEvery   = 2 * time.Second
+	beatTimeout = time.Second
+	// silentAfter is when a stage that has said nothing is shown as silent.
+	silentAfter = 5 * beatEvery
+)
+
+// BeatPart leaves a sign of life of one stage every two seconds, and a last one
+// at the end. name is the source of an ingest; fill, which may be nil, adds what
+// the stage tells of itself.
+func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.Beat)) daemon.Part {
+	log := p.Log.With(zap.String(obs.Component, "control"))
+	beat := func(ctx context.Context, state string) {
+		b := control.Beat{
+			Instance: p.Instance + "-" + stage, Stage: stage, Name: name, Host: p.Host, PID: os.Getpid(),
+			Version: Version(), State: state, Started: p.Started, Debug: p.DebugAddr(),
+		}
+		if fill != nil {
+			fill(&b)
+		}
+		if state == stateStopped {
+			b.State = state
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
+		defer cancel()
+		if err := board.Beat(ctx, b); err != nil {
+			// The stage itself says when the buffer is away; this one is due again.
+			log.Debug("sign of life not left", zap.NamedError(obs.Error, err))
+		}
+	}
+	return daemon.Part{Name: stage + " sign of life", Run: func(ctx context.Context) error {
+		beat(ctx, stateRunning)
+		every(ctx, beatEvery, func() { beat(ctx, stateRunning) })
+		beat(ctx, stateStopped)
+		return nil
+	}}
+}
+
+// States of a stage that tells none of its own.
+const (
+	stateRunning = "running"
+	stateStopped = "stopped"
+	stateSilent  = "silent"
+)
+
+// stageReader shows a board to the api.
+type stageReader struct{ Board }
+
+// Stages lists the stages that left a sign of life; one that has gone silent is
+// said to be, unless it said goodbye.
+func (r stageReader) Stages(ctx context.Context) ([]api.Stage, error) {
+	beats, err := r.Beats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stages := make([]api.Stage, len(beats))
+	for i, b := range beats {
+		if b.Age > silentAfter && b.State != stateStopped {
+			b.State = stateSilent
+		}
+		stages[i] = api.Stage{
+			Stage: b.Stage, Name: b.Name, Instance: b.Instance, Host: b.Host, PID: b.PID, Version: b.Version,
+			State: b.State, StartedAt: b.Started, SeenAt: b.Seen, Rates: b.Rates, Totals: b.Totals,
+			LastError: b.LastError, Debug: b.Debug,
+		}
+	}
+	return stages, nil
+}

@@ -1,0 +1,158 @@
+package internal
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/schollz/progressbar/v3"
+	"go.uber.org/zap"
+
+	"riffle/pkg/config"
+	"riffle/pkg/control"
+	"riffle/pkg/daemon"
+	"riffle/pkg/ingest"
+	"riffle/pkg/obs"
+)
+
+// Ingest is an ingest stage on its way through a process.
+type Ingest struct {
+	stage  *ingest.Ingest
+	source ingest.Source
+	looped bool
+	log    *zap.Logger
+	beat   daemon.Part
+}
+
+// NewIngest makes the stage that reads what in says and pushes into buffer.
+func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (*Ingest, error) {
+	source, err := OpenSource(in, stdin)
+	if err != nil {
+		return nil, err
+	}
+	name := string(in.Name)
+	stage, err := ingest.New(ingest.Config{
+		Name:       name,
+		Source:     source,
+		Pusher:     buffer.Pusher(name, p.Instance),
+		Audience:   in.Audience,
+		Log:        p.Log,
+		Registerer: p.Registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Ingest{
+		stage: stage, source: source, looped: in.Source.Params.Get("loop") != "", log: p.Log,
+		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) { tellIngest(b, stage.Status()) }),
+	}, nil
+}
+
+func tellIngest(b *control.Beat, s ingest.Status) {
+	b.State = string(s.State)
+	b.Rates = map[string]float64{"events": s.Rate}
+	b.Totals = map[string]int64{
+		"read": s.Summary.Read, "accepted": s.Summary.Accepted,
+		"passed_over": sum(s.Summary.PassedOver), "rejected": sum(s.Summary.Rejected),
+	}
+	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
+}
+
+func sum(counts map[string]int64) (total int64) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// Part is the stage itself. It returns when the source was read to its end.
+func (in *Ingest) Part() daemon.Part { return daemon.Part{Name: "ingest", Run: in.stage.Run} }
+
+// Beat is the part that leaves the stage's signs of life.
+func (in *Ingest) Beat() daemon.Part { return in.beat }
+
+// Report writes what became of the messages, as the last line of an ingest
+// whose source has ended.
+func (in *Ingest) Report(w io.Writer) {
+	summary := in.stage.Summary()
+	if in.stage.Status().State == ingest.StateEnded {
+		fmt.Fprintln(w, summary)
+		return
+	}
+	in.log.Info("stopped", zap.Int64("read", summary.Read), zap.Int64("accepted", summary.Accepted))
+}
+
+// sized is a source whose size is known.
+type sized interface {
+	// Progress says how many bytes were read, out of how many.
+	Progress() (done, size int64)
+}
+
+// Progress is the part that shows how far a source with an end was read: a bar
+// where w is a terminal that nobody else writes to, else a line now and then.
+func (in *Ingest) Progress(w io.Writer, alone bool) daemon.Part {
+	return daemon.Part{Name: "progress", Run: func(ctx context.Context) error {
+		source, ok := in.source.(sized)
+		switch {
+		case !ok || in.looped:
+			<-ctx.Done()
+		case alone && obs.IsTerminal(w):
+			in.showBar(ctx, source, w)
+		default:
+			in.showLines(ctx, source, w)
+		}
+		return nil
+	}}
+}
+
+const (
+	barEvery  = 200 * time.Millisecond
+	lineEvery = 10 * time.Second
+)
+
+func (in *Ingest) showBar(ctx context.Context, source sized, w io.Writer) {
+	bar := progressbar.NewOptions64(1,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription("reading"),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionSetPredictTime(true),
+	)
+	show := func() {
+		if done, size := source.Progress(); size > 0 {
+			bar.ChangeMax64(size)
+			// A bar that can't be drawn is no reason to stop.
+			_ = bar.Set64(min(done, size))
+		}
+	}
+	every(ctx, barEvery, show)
+	show()
+	fmt.Fprintln(w)
+}
+
+func (in *Ingest) showLines(ctx context.Context, source sized, w io.Writer) {
+	every(ctx, lineEvery, func() {
+		done, size := source.Progress()
+		if done == size {
+			return // at the end, or not begun
+		}
+		fmt.Fprintf(w, "read %s of %s (%d%%), %d messages, %.0f/s\n",
+			humanize.Bytes(uint64(done)), humanize.Bytes(uint64(size)), 100*done/size, in.stage.Summary().Read, in.stage.Status().Rate)
+	})
+}
+
+// every calls f at each interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f()
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package internal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"riffle/pkg/api"
+	"riffle/pkg/auth"
+	"riffle/pkg/config"
+	"riffle/pkg/filter"
+	"riffle/pkg/obs"
+	"riffle/pkg/retry"
+	"riffle/pkg/store"
+	"riffle/pkg/store/mysql"
+	"riffle/pkg/store/sqlite"
+)
+
+// Store is the store that a URL names, as the stages and the operator's
+// commands see it.
+type Store interface {
+	api.Store
+	filter.Writer
+	filter.Rules
+	Registry
+	Migrate(ctx context.Context, progress func(version int64)) error
+	CheckSchema(ctx context.Context) error
+	Close() error
+}
+
+// Registry is what the operator's commands ask of a store beyond what the
+// stages do.
+type Registry interface {
+	// UserByName gives one. Errors: event.ErrNotFound.
+	UserByName(ctx context.Context, name string) (auth.User, error)
+	// LinkAccount ties an account to a user.
+	LinkAccount(ctx context.Context, user int64, account string) error
+	// AddLogin stores the hash of a login code.
+	AddLogin(ctx context.Context, hash [32]byte, user int64, expires time.Time) error
+}
+
+// OpenStore opens a store. One that is away is no error: each call answers with
+// a transient error until it is there.
+//
+// Errors: *config.Error for a store that no new try will open.
+func OpenStore(c *config.Store) (Store, error) {
+	s, err := openStore(c)
+	if err != nil {
+		return nil, unfit("--store", c.String(), err)
+	}
+	return s, nil
+}
+
+func openStore(c *config.Store) (*store.Store, error) {
+	if c.Path == "" {
+		return mysql.Open(c.URL)
+	}
+	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(c.Path)
+}
+
+// CheckSchema refuses a store whose schema is not this version's.
+//
+// Errors: *config.Error then; transient ones while the store is away.
+func CheckSchema(ctx context.Context, c *config.Store, s Store) error {
+	return SchemaMistake(c, s.CheckSchema(ctx))
+}
+
+// SchemaMistake makes a mistake in the configuration of what the store's schema
+// or login makes impossible.
+func SchemaMistake(c *config.Store, err error) error {
+	if err == nil {
+		return nil
+	}
+	var schema *store.SchemaError
+	if errors.As(err, &schema) {
+		return &config.Error{Mistakes: []config.Mistake{{Setting: "--store", From: c.String(), Problem: schema.Error()}}}
+	}
+	return unfit("--store", c.String(), err)
+}
+
+// AwaitSchema waits until the store answers, and refuses it when its schema is
+// not this version's: a stage never guesses.
+func AwaitSchema(ctx context.Context, c *config.Store, s Store, log *zap.Logger) error {
+	said := false
+	return retry.Do(ctx, func(ctx context.Context) error { return CheckSchema(ctx, c, s) },
+		func(err error, wait time.Duration) {
+			if !said {
+				log.Warn("store away, trying again", zap.NamedError(obs.Error, err), zap.Duration(obs.Delay, wait))
+			}
+			said = true
+		})
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"riffle/cmd/internal"
+	"riffle/pkg/config"
+	"riffle/pkg/retry"
+)
+
+// storeTimeout bounds what a command waits for the store: a person sits in
+// front of it.
+const storeTimeout = 15 * time.Second
+
+// configure reads the operator's settings; false says that --check-config was
+// asked for and is answered.
+func (a *app) configure(cmd *cobra.Command) (bool, error) {
+	report, err := config.Load(a.tool, cmd.Flags(), a.environ)
+	if err != nil {
+		return false, err
+	}
+	if report.CheckOnly {
+		return false, internal.PrintChecked(a.stdout, report)
+	}
+	return true, nil
+}
+
+// withStore runs a command that works on the store.
+func (a *app) withStore(f func(ctx context.Context, store internal.Store, args []string) error) func(*cobra.Command, []string) error {
+	return a.work(func(cmd *cobra.Command, args []string) error {
+		if ok, err := a.configure(cmd); err != nil || !ok {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), storeTimeout)
+		defer cancel()
+		store, err := a.openStore(ctx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f(ctx, store, args), store.Close())
+	})
+}
+
+// openStore opens the store, whose schema must be this version's.
+func (a *app) openStore(ctx context.Context) (internal.Store, error) {
+	c, err := a.storeSetting()
+	if err != nil {
+		return nil, err
+	}
+	store, err := internal.OpenStore(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := internal.CheckSchema(ctx, c, store); err != nil {
+		return nil, errors.Join(unreachable(c, err), store.Close())
+	}
+	return store, nil
+}
+
+// storeSetting gives the store of --store, else that of riffle up.
+func (a *app) storeSetting() (*config.Store, error) {
+	if !a.tool.Store.IsZero() {
+		return &a.tool.Store, nil
+	}
+	path := filepath.Join(string(a.tool.Data), config.StoreFile)
+	if _, err := os.Stat(path); err != nil {
+		return nil, &config.Error{Mistakes: []config.Mistake{{
+			Setting: "--store",
+			Problem: fmt.Sprintf("is not set, and riffle up has left no store in %s; give --store mysql://user:pass@host:port/db, or --data with the directory of riffle up", a.tool.Data),
+		}}}
+	}
+	return &config.Store{Path: path}, nil
+}
+
+// unreachable tells an outage as what it is for the person in front of it.
+func unreachable(c *config.Store, err error) error {
+	if retry.IsTransient(err) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the store %s cannot be reached; is it running? (%w)", c, err)
+	}
+	return err
+}
+
+func (a *app) migrate() *cobra.Command {
+	return &cobra.Command{
+		Use: "migrate", Short: "Bring the store's schema to this version", Args: cobra.NoArgs,
+		Long: `Bring the store's schema to this version. Run it before the stages of a new
+version are started; those of the old one may go on meanwhile.`,
+		RunE: a.work(func(cmd *cobra.Command, _ []string) error {
+			if ok, err := a.configure(cmd); err != nil || !ok {
+				return err
+			}
+			return a.migrateStore(cmd.Context())
+		}),
+	}
+}
+
+func (a *app) migrateStore(ctx context.Context) error {
+	c := &a.tool.Store
+	if c.IsZero() {
+		c = &config.Store{Path: filepath.Join(string(a.tool.Data), config.StoreFile)}
+	}
+	store, err := internal.OpenStore(c)
+	if err != nil {
+		return err
+	}
+	err = a.migrateSteps(ctx, c, store)
+	return errors.Join(err, store.Close())
+}
+
+func (a *app) migrateSteps(ctx context.Context, c *config.Store, store internal.Store) error {
+	// A migration of a large table may take hours; what is not reached within
+	// the timeout is told at once.
+	reach, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := store.Ping(reach); err != nil {
+		return unreachable(c, err)
+	}
+	steps := 0
+	err := store.Migrate(ctx, func(version int64) {
+		steps++
+		_ = a.say("schema is at version %d", version)
+	})
+	if err != nil {
+		return internal.SchemaMistake(c, err)
+	}
+	if steps == 0 {
+		return a.say("nothing to do: the schema is that of this version")
+	}
+	return a.say("done")
+}
