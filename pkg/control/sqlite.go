@@ -25,8 +25,9 @@ type SQLite struct{ db *sql.DB }
 
 // OpenSQLite opens the file at path, which may be that of the buffer.
 func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
+	// The file may be the buffer's, whoever comes first: the same vacuum.
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)",
+		"busy_timeout(5000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(NORMAL)",
 	}}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite", file.String())

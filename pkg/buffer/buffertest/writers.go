@@ -79,14 +79,14 @@ func testFencing(t scene) {
 	next := event.Push{Frame: Frames(t, 1, 1)[0], Prev: frames[0].ID, Cursor: "next"}
 
 	stranger := other.Writer("s", "stranger")
+	if err := stranger.Release(t.Context()); err != nil {
+		t.Errorf("release by another writer: %v", err)
+	}
 	if _, err := stranger.Position(t.Context()); !errors.Is(err, event.ErrFenced) {
 		t.Errorf("position for another writer: got %v, want fenced", err)
 	}
 	if err := stranger.Push(t.Context(), next); !errors.Is(err, event.ErrFenced) {
 		t.Errorf("push by another writer: got %v, want fenced", err)
-	}
-	if err := stranger.Release(t.Context()); err != nil {
-		t.Errorf("release by another writer: %v", err)
 	}
 	if err := b.Writer("s", "w").Push(t.Context(), next); err != nil {
 		t.Errorf("push by the holder: %v", err)

@@ -209,6 +209,11 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// What starts now sends the scripts anew.
+	if err := b.Client().ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+
 	if got := position(t, w); got.Frame != at.Frame {
 		t.Errorf("position in a full Redis: got %s, want %s", got.Frame, at.Frame)
 	}

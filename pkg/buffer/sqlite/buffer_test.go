@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"riffle/pkg/buffer/buffertest"
 	"riffle/pkg/event"
@@ -168,5 +169,65 @@ func TestSync(t *testing.T) {
 		if err := test.d.sql.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
 			t.Errorf("%s: got journal mode %q, %v, want wal", name, mode, err)
 		}
+	}
+}
+
+// TestShrink: after an outage is drained, its room is the disk's again.
+func TestShrink(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "b.db")
+	b := openAt(t, path)
+	frames := buffertest.Frames(t, 100, 1)
+	for i := range frames {
+		frames[i].Data = append(frames[i].Data, make([]byte, 400<<10)...)
+	}
+	pushed(t, b, frames...)
+	for drained := 0; drained < len(frames); {
+		taken, err := b.Take(t.Context(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range taken {
+			if err := b.Ack(t.Context(), taken[i:i+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drained += len(taken)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := int64(5 << 22); info.Size() > most { // of 40 MB
+		t.Errorf("drained, the file has %d bytes, want less than %d", info.Size(), most)
+	}
+}
+
+// TestClockSetBack: leases and names of a future that did not come are over.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	b := openAt(t, filepath.Join(t.TempDir(), "b.db"))
+	pushed(t, b, buffertest.Frames(t, 1, 1)...)
+	if _, err := b.Take(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	hour := time.Now().Add(time.Hour)
+	for query, value := range map[string]int64{
+		"UPDATE frames SET lease = ?": hour.UnixMicro(), "UPDATE sources SET stamp = ?": hour.UnixMicro(),
+		"UPDATE sources SET seen = ?": hour.UnixMilli(),
+	} {
+		if _, err := b.pushes.sql.ExecContext(t.Context(), query, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken, err := b.Take(t.Context(), 1)
+	if err != nil || len(taken) != 1 || taken[0].Stamp <= hour.UnixMicro() || taken[0].Count != 2 {
+		t.Errorf("took %+v, %v, want the frame with a stamp above %d, count 2", taken, err, hour.UnixMicro())
+	}
+	if _, err := b.Writer("s", "other").Position(t.Context()); err != nil {
+		t.Errorf("position for another writer: got %v, want the name", err)
 	}
 }

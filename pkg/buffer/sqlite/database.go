@@ -24,6 +24,14 @@ const (
 	walBytes        = 2 * checkpointPages * 4096
 )
 
+// Free pages are given back to the disk when they are more than this many and
+// three quarters of the file, so many at a time: after an outage is drained, and
+// not while it is, when pages would be moved that are free a moment later.
+const (
+	freePages   = 4096
+	shrinkPages = 1024
+)
+
 // database is one connection with its statements.
 type database struct {
 	sql        *sql.DB
@@ -35,7 +43,8 @@ type database struct {
 // each commit, or NORMAL, which syncs each checkpoint.
 func connect(path, synchronous string, turn *sync.Mutex) (*database, error) {
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "cache_size(-8000)",
+		"busy_timeout(5000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
+		"cache_size(-8000)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), fmt.Sprintf("journal_size_limit(%d)", walBytes),
 	}}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
@@ -113,6 +122,22 @@ func (d *database) create(ctx context.Context) error {
 		_, err := t.tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 		return err
 	})
+}
+
+// shrink gives free pages back to the disk when there are many.
+func (d *database) shrink(ctx context.Context) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	var free, all int
+	if err := d.statements[queryFreePages].QueryRowContext(ctx).Scan(&free); err != nil || free < freePages {
+		return err
+	}
+	if err := d.statements[queryAllPages].QueryRowContext(ctx).Scan(&all); err != nil || free < all/4*3 {
+		return err
+	}
+	_, err := d.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkPages))
+	return err
 }
 
 func (d *database) close() error { return d.sql.Close() }

@@ -39,12 +39,14 @@ const (
 	queryReturn     = `UPDATE frames SET lease = 0, count = count - 1 WHERE number = ?`
 	queryReturned   = `UPDATE sources SET taken = taken - 1, frames = frames + 1, events = events + ?, bytes = bytes + ?
 		WHERE id = ?`
-	queryRenew = `UPDATE frames SET lease = ? WHERE number = ?`
+	queryRenew     = `UPDATE frames SET lease = ? WHERE number = ?`
+	queryFreePages = `PRAGMA freelist_count`
+	queryAllPages  = `PRAGMA page_count`
 )
 
 var deliveryQueries = []string{
 	queryEnded, queryWaiting, queryFrameOf, queryStamp, queryLease, queryTaken, queryHeld,
-	queryForget, queryForgetBody, queryLanded, queryReturn, queryReturned, queryRenew,
+	queryForget, queryForgetBody, queryLanded, queryReturn, queryReturned, queryRenew, queryFreePages, queryAllPages,
 }
 
 // Take leases up to most frames: those whose lease ended first, then the oldest
@@ -178,12 +180,16 @@ type held struct{ number, source, events, bytes int64 }
 // Ack ends the flight of frames that are dealt with. One that was delivered
 // again since is left alone.
 func (b *Buffer) Ack(ctx context.Context, frames []event.Delivery) error {
-	return wrap(ctx, b.each(ctx, frames, func(ctx context.Context, t transaction, h held) error {
+	err := b.each(ctx, frames, func(ctx context.Context, t transaction, h held) error {
 		_, err1 := t.exec(ctx, queryForget, h.number)
 		_, err2 := t.exec(ctx, queryForgetBody, h.number)
 		_, err3 := t.exec(ctx, queryLanded, h.source)
 		return errors.Join(err1, err2, err3)
-	}), "acknowledge frames")
+	})
+	if err == nil {
+		err = b.deliveries.shrink(ctx)
+	}
+	return wrap(ctx, err, "acknowledge frames")
 }
 
 // GiveBack returns frames to where they stood, as if they had not been
