@@ -62,12 +62,15 @@ func (s *Source) Read(ctx context.Context, cursor string, emit func(event.Messag
 	}
 	// Whatever ended the reading, there is nothing to say to the server.
 	defer func() { _ = conn.CloseNow() }()
+	// One watch for the whole connection: the library would set one up, and
+	// allocate for it, with each read.
+	defer context.AfterFunc(ctx, func() { _ = conn.CloseNow() })()
 	c := connection{
 		conn: conn, emit: emit, position: from, source: s, since: time.Now(),
 		stall: time.AfterFunc(stallTime, func() { cancel(errStalled) }),
 	}
 	defer c.stall.Stop()
-	err = c.run(ctx)
+	err = c.run(context.WithoutCancel(ctx))
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
