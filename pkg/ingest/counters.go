@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"riffle/pkg/event"
@@ -9,6 +11,7 @@ import (
 // counters are the stage's metrics. A nil *counters counts nothing.
 type counters struct {
 	accepted, frames, bytes                   prometheus.Counter
+	lastMessage                               prometheus.Gauge
 	passedOver                                *prometheus.CounterVec
 	kinds                                     map[string]bool
 	rejected                                  []prometheus.Counter // by event.Reason
@@ -18,7 +21,7 @@ type counters struct {
 
 // newCounters registers the metrics with the source's name as a label; nil for
 // no registerer.
-func newCounters(registerer prometheus.Registerer, source string) (*counters, error) {
+func newCounters(registerer prometheus.Registerer, source string, lag func() time.Duration) (*counters, error) {
 	if registerer == nil {
 		return nil, nil
 	}
@@ -37,6 +40,8 @@ func newCounters(registerer prometheus.Registerer, source string) (*counters, er
 		fences:     r.counter("standby_total", "Times this ingest waited because another one writes the source."),
 	}
 	c.passedOver = r.vector("passed_over_total", "Known messages that are no posts, by kind. Nothing to do.", "kind")
+	c.lastMessage = r.gauge("last_message_seconds", "When the newest message arrived that the buffer holds, in seconds since 1970. Long ago: the source is quiet or cannot be reached.")
+	r.lag(lag)
 	rejected := r.vector("rejected_total", "Messages of which no event could be made, by reason. Rising: the network changed its format, or the input is not what --source says.", "reason")
 	for _, reason := range event.Reasons() {
 		c.rejected = append(c.rejected, rejected.WithLabelValues(reason.String()))
@@ -54,6 +59,19 @@ func (r *registrar) counter(name, help string) prometheus.Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "riffle", Subsystem: "ingest", Name: name, Help: help})
 	r.register(c)
 	return c
+}
+
+func (r *registrar) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "riffle", Subsystem: "ingest", Name: name, Help: help})
+	r.register(g)
+	return g
+}
+
+func (r *registrar) lag(lag func() time.Duration) {
+	r.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "riffle", Subsystem: "ingest", Name: "lag_seconds",
+		Help: "Age of the oldest message in hand that the buffer does not hold. Growing: the buffer is away or full.",
+	}, func() float64 { return lag().Seconds() }))
 }
 
 func (r *registrar) vector(name, help, label string) *prometheus.CounterVec {
@@ -78,6 +96,7 @@ func (c *counters) chunk(done *chunk) {
 		c.frames.Inc()
 		c.bytes.Add(float64(len(done.frame.Data)))
 	}
+	c.lastMessage.Set(float64(done.arrived.UnixMilli()) / 1000)
 	for kind, n := range done.tally.passedOver {
 		c.passedOver.WithLabelValues(c.kind(kind)).Add(float64(n))
 	}

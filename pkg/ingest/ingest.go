@@ -107,7 +107,8 @@ type Ingest struct {
 //
 // Errors: counters that are registered already.
 func New(c Config) (*Ingest, error) {
-	counters, err := newCounters(c.Registerer, c.Name)
+	state := newState()
+	counters, err := newCounters(c.Registerer, c.Name, state.lag)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: register counters: %w", err)
 	}
@@ -120,7 +121,7 @@ func New(c Config) (*Ingest, error) {
 		workers:  runtime.GOMAXPROCS(0),
 		counters: counters,
 		totals:   newTotals(),
-		state:    newState(),
+		state:    state,
 		rejected: newSampler(),
 	}, nil
 }

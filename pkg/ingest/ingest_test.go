@@ -376,7 +376,11 @@ func TestCountersExistFromZeroAndAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := metrics(t, registry)
+	if got := in.Status().LastMessage; float64(got.UnixMilli())/1000 != after["riffle_ingest_last_message_seconds"] || got.IsZero() {
+		t.Errorf("last message at %v by the status, %v by the gauge", got, after["riffle_ingest_last_message_seconds"])
+	}
 	for name, want := range map[string]float64{
+		"riffle_ingest_lag_seconds":            0,
 		"riffle_ingest_accepted_total":         1,
 		"riffle_ingest_passed_over_total like": 1,
 		"riffle_ingest_rejected_total no_id":   1,
@@ -475,7 +479,7 @@ func metrics(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 					name += " " + label.GetValue()
 				}
 			}
-			values[name] = m.GetCounter().GetValue()
+			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
 	return values

@@ -75,7 +75,7 @@ func (p *pushing) take(ctx context.Context, c *chunk) error {
 	}
 	p.in.totals.add(&c.tally)
 	p.in.counters.chunk(c)
-	p.in.state.accepted(c.tally.accepted)
+	p.in.state.pushed(c.arrived, c.tally.accepted)
 	return nil
 }
 

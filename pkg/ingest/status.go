@@ -30,6 +30,9 @@ type Status struct {
 	// Lag is the age of the oldest message in hand that the buffer does not hold
 	// yet; 0 when there is none.
 	Lag time.Duration
+	// LastMessage is when the newest message arrived that the buffer holds; zero
+	// before the first.
+	LastMessage time.Time
 	// LastError is the newest failure of source or buffer, whether or not it is
 	// over; empty when there was none.
 	LastError   string
@@ -45,6 +48,7 @@ type state struct {
 	reader  State
 	buffers State // full, away or neither
 	holding time.Time
+	last    time.Time
 	err     string
 	errAt   time.Time
 	rate    meter
@@ -77,26 +81,35 @@ func (s *state) hold(since time.Time) {
 	s.holding = since
 }
 
-func (s *state) accepted(events int64) {
+// pushed notes that the buffer holds what arrived at last.
+func (s *state) pushed(last time.Time, events int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.last = last
 	s.rate.add(time.Now(), events)
 }
 
+// lag is the age of the oldest message in hand.
+func (s *state) lag() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holding.IsZero() {
+		return 0
+	}
+	return time.Since(s.holding)
+}
+
 func (s *state) status(t *totals) Status {
-	summary := t.summary()
+	summary, lag := t.summary(), s.lag()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	st := Status{
 		State: s.reader, Summary: summary, Rate: s.rate.perSecond(now),
-		LastError: s.err, LastErrorAt: s.errAt,
+		Lag: lag, LastMessage: s.last, LastError: s.err, LastErrorAt: s.errAt,
 	}
 	if s.buffers != "" && s.reader != StateStandby && s.reader != StateEnded && s.reader != StateStopped {
 		st.State = s.buffers
-	}
-	if !s.holding.IsZero() {
-		st.Lag = now.Sub(s.holding)
 	}
 	return st
 }
