@@ -34,6 +34,7 @@ type Store interface {
 	TokenStore
 	UserStore
 	LoginStore
+	EventReader
 	Pinger
 }
 
@@ -66,8 +67,10 @@ type API struct {
 	tokens   *tokenCache
 	news     *news
 	health   *health
+	recent   *recent
 	origin   *http.CrossOriginProtection
 	requests requestIDs
+	previews chan struct{} // holds one for each that runs
 	routes   *http.ServeMux
 
 	stopOnce sync.Once
@@ -93,8 +96,10 @@ func New(config Config) (*API, error) {
 		tokens:   newTokenCache(config.Store, now, config.Log),
 		news:     newNews(config.Store, config.Log),
 		health:   &health{store: config.Store, log: config.Log, gauge: counters},
+		recent:   &recent{reader: config.Store, now: now},
 		origin:   http.NewCrossOriginProtection(),
 		requests: newRequestIDs(),
+		previews: make(chan struct{}, previews),
 		stopping: make(chan struct{}),
 	}
 	a.routes = a.mux()
@@ -126,12 +131,15 @@ func (a *API) table() []route {
 		{pattern: "GET /v1/matches", scopes: reading, serve: a.listMatches, params: true},
 		{pattern: "GET /v1/matches/{id}", scopes: reading, serve: a.showMatch},
 		{pattern: "GET /v1/stream", scopes: reading, serve: a.serveStream, params: true},
+		{pattern: "GET /v1/feeds/{token}/atom", serve: a.serveAtom, params: true},
+		{pattern: "GET /v1/feeds/{token}/json", serve: a.serveJSONFeed, params: true},
 		{pattern: "GET /v1/rules", scopes: reading, serve: a.listRules},
 		{pattern: "POST /v1/rules", scopes: writing, serve: a.addRule},
 		{pattern: "GET /v1/rules/{id}", scopes: reading, serve: a.showRule},
 		{pattern: "PUT /v1/rules/{id}", scopes: writing, serve: a.replaceRule},
 		{pattern: "DELETE /v1/rules/{id}", scopes: writing, serve: a.removeRule},
 		{pattern: "POST /v1/rules/validate", scopes: reading | writing, serve: a.validateRule},
+		{pattern: "POST /v1/rules/preview", scopes: reading, serve: a.previewRule},
 		{pattern: "GET /v1/me", scopes: anyScope, serve: a.showMe},
 		{pattern: "GET /v1/tokens", scopes: reading, serve: a.listTokens},
 		{pattern: "POST /v1/tokens", scopes: writing, serve: a.addToken},

@@ -60,10 +60,11 @@ func TestUnknownParameters(t *testing.T) {
 	t.Parallel()
 	w, _ := memoryWorld(t)
 	all := w.token(t, w.alice, auth.Read|auth.Write|auth.Admin)
+	feed := strings.TrimPrefix(w.token(t, w.alice, auth.Feed).Get("Authorization"), "Bearer ")
 	for _, rt := range w.api.table() {
 		method, path, _ := strings.Cut(rt.pattern, " ")
 		if method == http.MethodGet {
-			call := "GET " + strings.ReplaceAll(path, "{id}", "1") + "?bogus=1"
+			call := "GET " + strings.NewReplacer("{id}", "1", "{token}", feed).Replace(path) + "?bogus=1"
 			w.do(t, all, call, "").wantFailure(t, http.StatusBadRequest, "bad_parameter")
 		}
 	}
@@ -142,14 +143,15 @@ func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	w, m := memoryWorld(t)
 	all := w.token(t, w.alice, auth.Read|auth.Write|auth.Admin)
+	feed := strings.TrimPrefix(w.token(t, w.alice, auth.Feed).Get("Authorization"), "Bearer ")
 	w.do(t, all, "GET /v1/status", "").want(t, http.StatusOK)
 	m.setDown(errAway)
 	w.api.tokens.now = func() time.Time { return time.Now().Add(2 * tokenFresh) }
 	for _, rt := range w.api.table() {
 		method, path, _ := strings.Cut(rt.pattern, " ")
-		call := method + " " + strings.ReplaceAll(path, "{id}", "1")
+		call := method + " " + strings.NewReplacer("{id}", "1", "{token}", feed).Replace(path)
 		body := map[string]string{
-			"POST /v1/rules": `{"value":"a"}`, "PUT /v1/rules/1": `{"value":"a"}`, "POST /v1/tokens": `{}`, "POST /v1/users": `{"name":"x"}`,
+			"POST /v1/rules": `{"value":"a"}`, "PUT /v1/rules/1": `{"value":"a"}`, "POST /v1/tokens": `{}`, "POST /v1/users": `{"name":"x"}`, "POST /v1/rules/preview": `{"value":"a"}`,
 			"POST /v1/session": loginBody(t),
 		}[call]
 		if rt.offline || call == "POST /v1/rules/validate" || call == "DELETE /v1/session" {

@@ -25,6 +25,7 @@ type testStore interface {
 	Store
 	AddLogin(ctx context.Context, hash [32]byte, user int64, expires time.Time) error
 	Write(ctx context.Context, batch *event.Batch) error
+	LinkAccount(ctx context.Context, user int64, account string) error
 }
 
 // memory is a store without a server. Its answers follow the contract of
@@ -41,6 +42,7 @@ type memory struct {
 	rules   []rule.Rule
 	logins  map[[32]byte]auth.Token
 	changes map[int64][]event.Change
+	events  []json.RawMessage
 	lookups int         // of tokens
 	asked   event.Query // for matches, last
 }
@@ -130,6 +132,9 @@ func (m *memory) Write(_ context.Context, batch *event.Batch) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, v := range batch.Verdicts {
+		if !v.Event.Deleted {
+			m.events = append(m.events, v.JSON)
+		}
 		if v.Event.Deleted {
 			for user := range m.changes {
 				m.put(user, v, nil)
@@ -161,6 +166,30 @@ func (m *memory) put(user int64, v event.Verdict, rules []event.RuleMatch) {
 		change.Rules, _ = json.Marshal(rules)
 	}
 	m.changes[user] = append(m.changes[user], change)
+}
+
+func (m *memory) NewestEvents(_ context.Context, before int64, limit int) ([]json.RawMessage, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to := len(m.events)
+	if before != 0 {
+		to = int(before)
+	}
+	from := max(0, to-limit)
+	page := slices.Clone(m.events[from:to])
+	slices.Reverse(page)
+	return page, int64(from), m.down
+}
+
+func (m *memory) LinkAccount(_ context.Context, user int64, account string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.users {
+		if m.users[i].ID == user {
+			m.users[i].Accounts = append(m.users[i].Accounts, account)
+		}
+	}
+	return m.down
 }
 
 func (m *memory) Rules(_ context.Context, user int64) ([]rule.Rule, error) {

@@ -151,15 +151,15 @@ func (a *API) endpoint(rt route) http.Handler {
 }
 
 func (a *API) answer(w http.ResponseWriter, r *http.Request, rt *route, out *answer) error {
-	if rt.scopes == 0 {
-		return rt.serve(w, r, nil)
-	}
-	who, err := a.identify(r, rt)
-	if err != nil {
-		return err
-	}
-	if out != nil {
-		out.user = who.user()
+	var who *identity
+	if rt.scopes != 0 {
+		var err error
+		if who, err = a.identify(r, rt); err != nil {
+			return err
+		}
+		if out != nil {
+			out.user = who.user()
+		}
 	}
 	if !rt.params {
 		if _, err := parseParams(r.URL.RawQuery); err != nil {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"riffle/pkg/event"
+	"riffle/pkg/rule"
 )
 
 // Limits of the parameters.
@@ -18,7 +19,6 @@ const (
 	maxLimit     = 200
 	maxIDs       = 200
 	maxWait      = 60 * time.Second
-	maxTag       = 100 // bytes, of a tag in a parameter or a rule
 )
 
 // params are the parameters of a request, each given once.
@@ -156,8 +156,8 @@ func parseLimit(value string) (int, error) {
 }
 
 func parseTag(value string) (string, error) {
-	if len(value) > maxTag {
-		return "", wrongParameter("tag", "is longer than 100 bytes")
+	if err := rule.CheckTag(value); err != nil {
+		return "", wrongParameter("tag", err.Error())
 	}
 	return value, nil
 }

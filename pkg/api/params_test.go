@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
+	"riffle/pkg/rule"
 )
 
 func TestParseMatchQuery(t *testing.T) {
@@ -209,7 +210,7 @@ func FuzzParseMatchQuery(f *testing.F) {
 			}
 			return
 		}
-		if q.Limit < 1 || q.Limit > maxLimit || q.wait < 0 || q.wait > maxWait || len(q.IDs) > maxIDs || len(q.Tag) > maxTag {
+		if q.Limit < 1 || q.Limit > maxLimit || q.wait < 0 || q.wait > maxWait || len(q.IDs) > maxIDs || len(q.Tag) > rule.MaxTag {
 			t.Errorf("%q: got %+v, out of range", raw, q)
 		}
 		if q.Before > 0 && (q.HasAfter || q.wait > 0) {

@@ -3,11 +3,9 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"riffle/pkg/event"
@@ -106,7 +104,7 @@ func (a *API) addRule(w http.ResponseWriter, r *http.Request, who *identity) err
 		return err
 	}
 	w.Header().Set("Location", "/v1/rules/"+strconv.FormatInt(added.ID, 10))
-	return a.writeRule(w, r, who, http.StatusCreated, &added)
+	return a.writeRule(w, r, who, http.StatusCreated, &added, a.warnIfBroad(r.Context(), added.Value)...)
 }
 
 // replaceRule serves PUT /v1/rules/{id}.
@@ -127,7 +125,7 @@ func (a *API) replaceRule(w http.ResponseWriter, r *http.Request, who *identity)
 	if err != nil {
 		return err
 	}
-	return a.writeRule(w, r, who, http.StatusOK, &updated)
+	return a.writeRule(w, r, who, http.StatusOK, &updated, a.warnIfBroad(r.Context(), updated.Value)...)
 }
 
 // removeRule serves DELETE /v1/rules/{id}.
@@ -149,6 +147,9 @@ func (a *API) validateRule(w http.ResponseWriter, r *http.Request, _ *identity) 
 		return err
 	}
 	canonical, wrong, warnings := checkRule(value)
+	if len(wrong) == 0 {
+		warnings = append(warnings, a.warnIfBroad(r.Context(), value)...)
+	}
 	return writeData(w, http.StatusOK, none{}, struct {
 		Valid     bool      `json:"valid"`
 		Canonical *string   `json:"canonical"`
@@ -171,11 +172,11 @@ func readRule(w http.ResponseWriter, r *http.Request) (rule.Rule, error) {
 	if value == nil {
 		return draft, missingField("value", "it is the rule itself, such as coffee OR tea")
 	}
-	if draft.Action, err = parseAction(action); err != nil {
-		return draft, err
+	if draft.Action, err = rule.ParseAction(action); err != nil {
+		return draft, badValue("action", err.Error())
 	}
-	if err := checkTag(draft.Tag); err != nil {
-		return draft, err
+	if err := rule.CheckTag(draft.Tag); err != nil {
+		return draft, badValue("tag", err.Error())
 	}
 	canonical, wrong, _ := checkRule(*value)
 	if len(wrong) > 0 {
@@ -183,29 +184,6 @@ func readRule(w http.ResponseWriter, r *http.Request) (rule.Rule, error) {
 	}
 	draft.Value, draft.Canonical = *value, *canonical
 	return draft, nil
-}
-
-func parseAction(name string) (rule.Action, error) {
-	for _, action := range []rule.Action{rule.Keep, rule.Drop} {
-		if name == action.String() {
-			return action, nil
-		}
-	}
-	return 0, badValue("action", "must be keep or drop")
-}
-
-// checkTag refuses what could not be asked for again with tag=, or would spoil
-// a list of tags.
-func checkTag(tag string) error {
-	if len(tag) > maxTag {
-		return badValue("tag", fmt.Sprintf("is longer than %d bytes", maxTag))
-	}
-	for _, c := range tag {
-		if unicode.IsControl(c) {
-			return badValue("tag", "has a control character")
-		}
-	}
-	return nil
 }
 
 // duplicate says which rule of the user has the same canonical form.
@@ -223,7 +201,7 @@ func (a *API) duplicate(ctx context.Context, draft *rule.Rule) error {
 	start, length := 0, len(draft.Value)
 	message := "This means the same as " + which + "."
 	return invalidRule.because("%s", message).with(mistake{
-		Code: "duplicate_rule", Offset: &start, Length: &length,
+		Code: rule.CodeDuplicateRule, Offset: &start, Length: &length,
 		Message: message, Hint: "change that rule, or remove it first",
 	})
 }
@@ -232,12 +210,12 @@ func (a *API) counts(ctx context.Context, who *identity) (map[int64]int64, error
 	return a.store.RuleCounts(ctx, who.user(), a.now().Add(-24*time.Hour))
 }
 
-func (a *API) writeRule(w http.ResponseWriter, r *http.Request, who *identity, status int, one *rule.Rule) error {
+func (a *API) writeRule(w http.ResponseWriter, r *http.Request, who *identity, status int, one *rule.Rule, more ...mistake) error {
 	counts, err := a.counts(r.Context(), who)
 	if err != nil {
 		return err
 	}
-	return writeData(w, status, none{}, formOfRule(one, counts[one.ID], warningsOf(one.Value)))
+	return writeData(w, status, none{}, formOfRule(one, counts[one.ID], append(warningsOf(one.Value), more...)))
 }
 
 // checkRule parses a rule; canonical is nil when it has errors.

@@ -1,0 +1,223 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+)
+
+// How much a preview looks at. It says how much that was.
+const (
+	previewEvents = 10_000
+	previewPage   = 500
+	previewTime   = time.Second
+	// previewSpan is how far back it looks, from the newest event on: of older
+	// ones the store has those alone that somebody keeps.
+	previewSpan = time.Hour
+	// previewSamples is how many of the events found are shown.
+	previewSamples = 10
+	// previews is how many run at once: they take a whole core each.
+	previews = 2
+)
+
+// EventReader reads what is stored, whoever keeps it.
+type EventReader interface {
+	// NewestEvents gives up to limit events as JSON, the newest first, of all
+	// audiences. before is 0, or the next of the call before; next is 0 where
+	// there are no more.
+	NewestEvents(ctx context.Context, before int64, limit int) (events []json.RawMessage, next int64, err error)
+}
+
+// previewForm says what a draft would have kept.
+type previewForm struct {
+	LookedAt  int          `json:"looked_at"`
+	From      stamp        `json:"from"`
+	To        stamp        `json:"to"`
+	Count     int          `json:"count"`
+	Share     float64      `json:"share"`
+	PerDay    float64      `json:"per_day"`
+	Canonical string       `json:"canonical"`
+	Warnings  []mistake    `json:"warnings"`
+	Samples   []sampleForm `json:"samples"`
+}
+
+// sampleForm is an event that the draft matches, and why.
+type sampleForm struct {
+	Event json.RawMessage `json:"event"`
+	Spans []event.Span    `json:"spans"`
+}
+
+// previewRule serves POST /v1/rules/preview: a draft over what is stored, with
+// the matcher of the filter.
+func (a *API) previewRule(w http.ResponseWriter, r *http.Request, who *identity) error {
+	draft, err := readRule(w, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+	defer cancel()
+	user, err := a.store.User(ctx, who.user())
+	if err != nil {
+		return err
+	}
+	look, err := newPreview(&user, draft.Value)
+	if err != nil {
+		return err
+	}
+	select {
+	case a.previews <- struct{}{}:
+		defer func() { <-a.previews }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := look.run(ctx, a.store); err != nil {
+		return err
+	}
+	form := look.form(a.eventRate(ctx))
+	form.Canonical, form.Warnings = draft.Canonical, append(warningsOf(draft.Value), broad(draft.Value, look.count, look.looked)...)
+	return writeData(w, http.StatusOK, none{}, form)
+}
+
+// preview runs one rule over stored events.
+type preview struct {
+	accounts []string
+	matcher  *rule.Matcher
+
+	looked  int
+	count   int
+	samples []sampleForm
+	written []event.Time // when the events that were looked at were written
+	oldest  event.Time   // and when they arrived
+	newest  event.Time
+}
+
+func newPreview(user *auth.User, value string) (*preview, error) {
+	index := rule.NewIndex()
+	// As a rule that keeps, whatever the draft does: what a drop rule matches is
+	// what the asker wants to see.
+	if err := index.Put(rule.Rule{ID: 1, User: user.ID, Value: value, Action: rule.Keep, Enabled: true}); err != nil {
+		return nil, err
+	}
+	return &preview{accounts: user.Accounts, matcher: index.NewMatcher(), samples: []sampleForm{}}, nil
+}
+
+// run looks at events until there are no more, or it has looked at enough.
+func (p *preview) run(ctx context.Context, events EventReader) error {
+	began, before := time.Now(), int64(0)
+	for p.looked < previewEvents && time.Since(began) < previewTime {
+		page, next, err := events.NewestEvents(ctx, before, previewPage)
+		if err != nil {
+			return err
+		}
+		for _, raw := range page {
+			if !p.look(raw) {
+				return nil
+			}
+		}
+		if next == 0 {
+			return nil
+		}
+		before = next
+	}
+	return nil
+}
+
+// look judges one event; false says that it is too old to go on.
+func (p *preview) look(raw json.RawMessage) bool {
+	ev, err := event.ParseJSON(raw)
+	if err != nil || !isVisible(ev, p.accounts) {
+		return true // what an older version stored is no reason to show nothing
+	}
+	if p.newest-ev.ReceivedAt > event.Time(previewSpan.Milliseconds()) {
+		return false
+	}
+	if p.looked == 0 {
+		p.newest = ev.ReceivedAt
+	}
+	p.looked++
+	p.oldest = ev.ReceivedAt
+	p.written = append(p.written, cmp.Or(ev.CreatedAt, ev.ReceivedAt))
+	hits := p.matcher.Match(ev, nil)
+	if len(hits) == 0 {
+		return true
+	}
+	p.count++
+	if len(p.samples) < previewSamples {
+		p.samples = append(p.samples, sampleForm{Event: raw, Spans: p.matcher.Spans(hits[0])})
+	}
+	return true
+}
+
+// isVisible reports whether somebody with these accounts may see the event.
+func isVisible(ev *event.Event, accounts []string) bool {
+	return len(ev.Audience) == 0 ||
+		slices.ContainsFunc(ev.Audience, func(a string) bool { return slices.Contains(accounts, a) })
+}
+
+// form sums up. rate is how many events a second the filters judge now; 0:
+// unknown.
+func (p *preview) form(rate float64) previewForm {
+	form := previewForm{
+		LookedAt: p.looked, Count: p.count, Samples: p.samples, Share: p.share(),
+		From: stamp(p.oldest.Std()), To: stamp(p.newest.Std()),
+	}
+	days := p.days()
+	if days == 0 {
+		form.PerDay = float64(p.count)
+		return form
+	}
+	form.PerDay = math.Round(10*float64(p.count)/days*p.thinned(rate)) / 10
+	return form
+}
+
+func (p *preview) share() float64 {
+	if p.looked == 0 {
+		return 0
+	}
+	return float64(p.count) / float64(p.looked)
+}
+
+// days is the time over which the events were written, in days. It goes by their
+// middle nine tenths: a file that is read at full speed arrives within a second,
+// and now and then somebody reposts what is years old.
+func (p *preview) days() float64 {
+	if p.looked == 0 {
+		return 0
+	}
+	slices.Sort(p.written)
+	low, high := p.written[p.looked/20], p.written[p.looked-1-p.looked/20]
+	return float64(high-low) / 0.9 / float64((24 * time.Hour).Milliseconds())
+}
+
+// thinned is how many events there were for each that is stored: of what nobody
+// keeps the store has a sample.
+func (p *preview) thinned(rate float64) float64 {
+	arrived := float64(p.newest-p.oldest) / 1000
+	return max(1, rate*arrived/float64(p.looked))
+}
+
+// eventRate is how many events a second the filters judge now; 0 when that is
+// not known.
+func (a *API) eventRate(ctx context.Context) float64 {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout/4)
+	defer cancel()
+	stages, err := a.stages.Stages(ctx)
+	if err != nil {
+		return 0 // it refines an estimate, and the status tells of the outage
+	}
+	rate := 0.0
+	for _, s := range stages {
+		if s.Stage == "filter" && a.now().Sub(s.SeenAt) < time.Minute {
+			rate += s.Rates["events"]
+		}
+	}
+	return rate
+}

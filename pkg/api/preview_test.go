@@ -1,0 +1,150 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+)
+
+type previewAnswer struct {
+	LookedAt  int `json:"looked_at"`
+	From, To  *time.Time
+	Count     int
+	Share     float64
+	PerDay    float64 `json:"per_day"`
+	Canonical string
+	Warnings  []mistake
+	Samples   []struct {
+		Event struct{ Key, Text string }
+		Spans []event.Span
+	}
+}
+
+// sample stores an event that nobody keeps, as a filter does for preview.
+func (w *world) sample(t *testing.T, ev event.Event) {
+	t.Helper()
+	ev.Version, ev.Network, ev.Source, ev.Author = 1, "test", "test", event.Author{ID: "1"}
+	write(t, w.store, event.Verdict{Event: &ev, JSON: ev.AppendJSON(nil), Stored: true})
+}
+
+func testPreview(t *testing.T, w *world) {
+	reader := w.token(t, w.alice, auth.Read)
+	arrived := event.TimeOf(time.Now())
+	for i, text := range []string{"a cat", "a dog", "Cat and dog", "a bird"} {
+		w.sample(t, event.Event{Key: keys(4)[i], Text: text, CreatedAt: arrived - event.Time(60_000*(4-i)), ReceivedAt: arrived})
+	}
+	answer := w.do(t, reader, "POST /v1/rules/preview", `{"value":"cat"}`).want(t, http.StatusOK)
+	got := into[previewAnswer](t, answer.Data)
+	if got.LookedAt != 4 || got.Count != 2 || got.Share != 0.5 || got.Canonical != "cat" || got.From == nil || got.To == nil {
+		t.Errorf("got %s, want two of four", answer.Data)
+	}
+	// Written over nine tenths of about 3.3 minutes: two of them.
+	if got.PerDay < 800 || got.PerDay > 900 {
+		t.Errorf("got %.1f a day, want 864", got.PerDay)
+	}
+	if len(got.Samples) != 2 || got.Samples[0].Event.Text != "Cat and dog" {
+		t.Fatalf("got samples %s, want the newest first", answer.Data)
+	}
+	if diff := cmp.Diff([]event.Span{{Field: "text", Start: 0, End: 3}}, got.Samples[0].Spans); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	dropping := w.do(t, reader, "POST /v1/rules/preview", `{"value":"cat","action":"drop"}`).want(t, http.StatusOK)
+	if got := into[previewAnswer](t, dropping.Data).Count; got != 2 {
+		t.Errorf("a drop rule: got %d matches, want 2", got)
+	}
+	w.do(t, reader, "POST /v1/rules/preview", `{"value":"\"open"}`).wantFailure(t, http.StatusUnprocessableEntity, "invalid_rule")
+}
+
+// testPreviewOfAnothers stores what only some accounts saw.
+func testPreviewOfAnothers(t *testing.T, w *world) {
+	if err := w.store.LinkAccount(t.Context(), w.bob.ID, "test:99"); err != nil {
+		t.Fatal(err)
+	}
+	now := event.TimeOf(time.Now())
+	w.sample(t, event.Event{Key: "test:1", Text: "a public cat", ReceivedAt: now})
+	private := event.Event{Key: "test:2", Version: 1, Network: "test", Source: "test", Text: "bob's cat", ReceivedAt: now, Audience: []string{"test:99"}}
+	write(t, w.store, event.Verdict{Event: &private, JSON: private.AppendJSON(nil), Judged: []int64{w.bob.ID},
+		Matches: []event.Match{{User: w.bob.ID, Rules: []event.RuleMatch{{ID: "1", Spans: []event.Span{}}}}}})
+	for user, want := range map[*auth.User]int{&w.alice: 1, &w.bob: 2} {
+		answer := w.do(t, w.token(t, *user, auth.Read), "POST /v1/rules/preview", `{"value":"cat"}`).want(t, http.StatusOK)
+		if got := into[previewAnswer](t, answer.Data); got.Count != want || got.LookedAt != want || len(got.Samples) != want {
+			t.Errorf("%s: got %s, want %d", user.Name, answer.Data, want)
+		}
+	}
+}
+
+func TestPreviewOfNothing(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	answer := w.do(t, w.token(t, w.alice, auth.Read), "POST /v1/rules/preview", `{"value":"cat"}`).want(t, http.StatusOK)
+	got := into[previewAnswer](t, answer.Data)
+	want := previewAnswer{Canonical: "cat", Warnings: []mistake{}, Samples: got.Samples}
+	if diff := cmp.Diff(want, got); diff != "" || got.Samples == nil {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPreviewIsBounded(t *testing.T) {
+	t.Parallel()
+	w, m := memoryWorld(t)
+	now := event.TimeOf(time.Now())
+	fill := func(n int, text string, at event.Time) {
+		for range n {
+			ev := event.Event{Key: fmt.Sprintf("test:%d", len(m.events)), Version: 1, Network: "test", Source: "test", Text: text, CreatedAt: at, ReceivedAt: at}
+			m.events = append(m.events, ev.AppendJSON(nil))
+		}
+	}
+	look := func() previewAnswer {
+		answer := w.do(t, w.token(t, w.alice, auth.Read), "POST /v1/rules/preview", `{"value":"cat"}`).want(t, http.StatusOK)
+		return into[previewAnswer](t, answer.Data)
+	}
+	fill(100, "an old cat", now-event.Time(2*previewSpan.Milliseconds()))
+	fill(broadEvents-20, "a dog", now)
+	fill(20, "a cat", now)
+	got := look()
+	if got.LookedAt != broadEvents || got.Count != 20 {
+		t.Errorf("got %d of %d, want those of the last hour: 20 of %d", got.Count, got.LookedAt, broadEvents)
+	}
+	if len(got.Samples) != previewSamples {
+		t.Errorf("got %d samples, want %d", len(got.Samples), previewSamples)
+	}
+	if len(got.Warnings) != 1 || got.Warnings[0].Code != "broad" {
+		t.Errorf("got warnings %+v, want broad", got.Warnings)
+	}
+	for _, call := range []string{"POST /v1/rules", "POST /v1/rules/validate"} {
+		answer := w.do(t, w.token(t, w.alice, auth.Write), call, `{"value":"cat"}`)
+		if got := into[struct{ Warnings []mistake }](t, answer.Data).Warnings; len(got) != 1 || got[0].Code != "broad" {
+			t.Errorf("%s: got %s, want a warning: broad", call, answer.body)
+		}
+	}
+	fill(previewEvents, "a dog", now)
+	if got := look(); got.LookedAt > previewEvents || got.Count != 0 || len(got.Warnings) != 0 {
+		t.Errorf("got %d of %d with %v, want none of at most %d", got.Count, got.LookedAt, got.Warnings, previewEvents)
+	}
+}
+
+func TestPerDay(t *testing.T) {
+	t.Parallel()
+	const minute = event.Time(60_000)
+	p := &preview{looked: 1000, count: 10, newest: 100 * minute, oldest: 90 * minute}
+	for i := range 1000 {
+		p.written = append(p.written, event.Time(i)*minute/100)
+	}
+	p.written[0], p.written[999] = 0, 1e15 // somebody's clock is wrong
+	for rate, want := range map[float64]float64{
+		0:        1440, // ten in ten minutes
+		1:        1440, // fewer now than are stored: nothing was left out
+		1000 / 6: 144_000,
+	} {
+		got := p.form(rate).PerDay
+		if got < want*0.97 || got > want*1.03 {
+			t.Errorf("at %.0f events/s: got %.1f a day, want about %.0f", rate, got, want)
+		}
+	}
+}
