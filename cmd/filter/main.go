@@ -28,7 +28,7 @@ func run(ctx context.Context, args, environ []string, _ io.Reader, stdout, stder
 
 // start wires the stage and runs it:
 //
-//	buffer ──> filter ──> store
+//	buffer ──> filter ──> store <── retention
 //	             │ ^────── rules
 //	             └──> sign of life
 func start(ctx context.Context, p *internal.Process, c *config.Filter) error {
@@ -42,5 +42,7 @@ func start(ctx context.Context, p *internal.Process, c *config.Filter) error {
 		return err
 	}
 	defer func() { _ = store.Close() }()
-	return p.Run(ctx, p.FilterParts(&c.Store, buffer, store, bool(c.StoreAll))...)
+	return p.Run(ctx, p.FilterParts(internal.Filtering{
+		Setting: &c.Store, Store: store, Buffer: buffer, Keep: c.Keep, StoreAll: c.StoreAll,
+	})...)
 }

@@ -2,29 +2,75 @@ package internal
 
 import (
 	"context"
+	"time"
+
+	"go.uber.org/zap"
 
 	"riffle/pkg/config"
 	"riffle/pkg/control"
 	"riffle/pkg/daemon"
 	"riffle/pkg/filter"
+	"riffle/pkg/obs"
+	"riffle/pkg/store"
 )
 
-// FilterParts makes the stage that takes from buffer and writes to store, once
-// the store is there with the right schema.
-func (p *Process) FilterParts(c *config.Store, buffer *Buffer, store Store, storeAll bool) []daemon.Part {
+// Filtering is what the parts of a filter are made of.
+type Filtering struct {
+	Setting  *config.Store // names the store in messages
+	Store    Store
+	Buffer   *Buffer
+	Keep     config.Duration
+	StoreAll config.Switch
+}
+
+// FilterParts makes the stage that takes from the buffer and writes to the
+// store, once that is there with the right schema, and what removes from the
+// store what is older than it must be.
+func (p *Process) FilterParts(f Filtering) []daemon.Part {
 	stage := filter.New(filter.Config{
-		Taker: buffer, Writer: store, Rules: store, Log: p.Log, Registerer: p.Registry, StoreAll: storeAll,
+		Taker: f.Buffer, Writer: f.Store, Rules: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
 	})
+	checked := make(chan struct{})
 	run := func(ctx context.Context) error {
-		if err := AwaitSchema(ctx, c, store, p.Log); err != nil {
+		if err := AwaitSchema(ctx, f.Setting, f.Store, p.Log); err != nil {
 			return err
 		}
+		close(checked)
 		return stage.Run(ctx)
 	}
 	return []daemon.Part{
 		{Name: "filter", Run: run},
-		p.BeatPart("filter", "", buffer, func(b *control.Beat) { tellFilter(b, stage.Status()) }),
+		p.purgePart(f, checked),
+		p.BeatPart("filter", "", f.Buffer, func(b *control.Beat) { tellFilter(b, stage.Status()) }),
 	}
+}
+
+// purgeEvery is how often old rows are looked for. Filters need no agreement on
+// whose turn it is: what one has removed the next does not find.
+const purgeEvery = time.Minute
+
+func (p *Process) purgePart(f Filtering, checked <-chan struct{}) daemon.Part {
+	log := p.Log.With(zap.String(obs.Component, "retention"))
+	keep := store.DefaultRetention(time.Duration(f.Keep))
+	return daemon.Part{Name: "retention", Run: func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-checked:
+		}
+		every(ctx, purgeEvery, func() {
+			began := time.Now()
+			removed, err := f.Store.Purge(ctx, keep)
+			switch {
+			case err != nil && ctx.Err() == nil:
+				// The next round goes on where this one stopped.
+				log.Warn("old rows not all removed", zap.NamedError(obs.Error, err))
+			case removed > 0:
+				log.Info("old rows removed", zap.Int64("rows", removed), zap.Int64(obs.ElapsedMS, time.Since(began).Milliseconds()))
+			}
+		})
+		return nil
+	}}
 }
 
 func tellFilter(b *control.Beat, s filter.Status) {

@@ -71,7 +71,7 @@ func (p *Process) listen(ctx context.Context, c *config.DebugListen) error {
 }
 
 // unobeyed are settings of the contract that nothing obeys yet (docs/adr/0002).
-var unobeyed = []string{"spool", "keep"}
+var unobeyed = []string{"spool"}
 
 // WarnUnobeyed says which settings were given and have no effect, so that
 // nobody relies on a bound that is not there.

@@ -15,9 +15,9 @@ import (
 
 // opening is what an adapter is told.
 type opening struct {
-	url   string
-	name  string
-	stdin io.Reader
+	url    string
+	origin Origin
+	stdin  io.Reader
 }
 
 // network is one kind of source: the schemes of its URLs, and how it is opened.
@@ -37,13 +37,15 @@ var networks = []network{
 
 // CheckSource says what is wrong with a source's URL.
 func CheckSource(c *config.Source) error {
-	_, err := open(opening{url: c.URL, name: "check", stdin: strings.NewReader("")}, c.Scheme)
+	_, err := open(opening{url: c.URL, origin: Origin{Source: "check"}, stdin: strings.NewReader("")}, c.Scheme)
 	return err
 }
 
 // OpenSource makes the adapter of a source.
 func OpenSource(in *config.Input, stdin io.Reader) (ingest.Source, error) {
-	return open(opening{url: in.Source.URL, name: string(in.Name), stdin: stdin}, in.Source.Scheme)
+	return open(opening{
+		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: in.Audience}, stdin: stdin,
+	}, in.Source.Scheme)
 }
 
 func open(o opening, scheme string) (ingest.Source, error) {
@@ -62,7 +64,7 @@ func openFile(o opening) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoders, err := Decoders(c.Format, o.name)
+	decoders, err := Decoders(c.Format, o.origin)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func openStdin(o opening) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoders, err := Decoders(c.Format, o.name)
+	decoders, err := Decoders(c.Format, o.origin)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func openSim(o opening) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Name = o.name
+	c.Name = o.origin.Source
 	return sim.New(c)
 }
 

@@ -29,6 +29,7 @@ type Store interface {
 	Registry
 	Migrate(ctx context.Context, progress func(version int64)) error
 	CheckSchema(ctx context.Context) error
+	Purge(ctx context.Context, keep store.Retention) (removed int64, err error)
 	Close() error
 }
 

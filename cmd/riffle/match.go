@@ -144,7 +144,7 @@ type search struct {
 }
 
 func newSearch(value, format string, asJSON bool) (*search, error) {
-	decoders, err := internal.Decoders(format, "stdin")
+	decoders, err := internal.Decoders(format, internal.Origin{Source: "stdin"})
 	if err != nil {
 		return nil, err
 	}

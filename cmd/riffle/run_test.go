@@ -116,7 +116,7 @@ func TestMatch(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := riffle(t, tt.stdin, nil, append([]string{"match", "--format", "twitter"}, tt.args...)...)
+			got := riffle(t, tt.stdin, nil, append([]string{"match"}, tt.args...)...)
 			got.expect(t, tt.status, "", tt.stderr)
 			if got.stdout != tt.stdout {
 				t.Errorf("got %q, want %q", got.stdout, tt.stdout)
@@ -139,7 +139,7 @@ func TestMatchKeepsTheOrder(t *testing.T) {
 		}
 		in.WriteString(line + "\n")
 	}
-	if got := riffle(t, in.String(), nil, "match", "--format", "twitter", "coffee"); got.stdout != want.String() {
+	if got := riffle(t, in.String(), nil, "match", "coffee"); got.stdout != want.String() {
 		t.Errorf("got %d bytes, want %d in the same order", len(got.stdout), want.Len())
 	}
 }
@@ -148,7 +148,7 @@ func TestMatchKeepsTheOrder(t *testing.T) {
 func TestMatchPassesOverLongLines(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 3<<20)
-	got := riffle(t, tweetKitten+"\n"+long+"\n"+tweetKitten+"\n"+long, nil, "match", "--format", "twitter", "kitten")
+	got := riffle(t, tweetKitten+"\n"+long+"\n"+tweetKitten+"\n"+long, nil, "match", "kitten")
 	got.expect(t, 0, "", "2 oversize")
 	if want := tweetKitten + "\n" + tweetKitten + "\n"; got.stdout != want {
 		t.Errorf("got %d bytes, want %d", len(got.stdout), len(want))

@@ -94,7 +94,9 @@ func (a *app) runUp(ctx context.Context, c *config.Up, report *config.Report) er
 		return err
 	}
 	parts := append(web.Parts(), a.onward(ingest), ingest.Beat(), ingest.Progress(a.stderr, false), follower.part(p.Log))
-	return p.Run(ctx, append(parts, p.FilterParts(&c.Store, buffer, store, bool(c.StoreAll))...)...)
+	return p.Run(ctx, append(parts, p.FilterParts(internal.Filtering{
+		Setting: &c.Store, Store: store, Buffer: buffer, Keep: c.Keep, StoreAll: c.StoreAll,
+	})...)...)
 }
 
 // onward is the ingest as a part whose end does not end the others: what a file
