@@ -20,7 +20,7 @@ const (
 const (
 	// queryEnded finds frames whose lease ended, or ends later than it can.
 	queryEnded = `SELECT number, lease FROM frames WHERE source = ?1 AND lease BETWEEN 1 AND ?2
-		UNION ALL SELECT number, lease FROM frames WHERE source = ?1 AND lease > ?3 ORDER BY lease LIMIT ?4`
+		UNION ALL SELECT number, lease FROM frames WHERE source = ?1 AND lease > ?3 ORDER BY lease, number LIMIT ?4`
 	queryWaiting = `SELECT number, lease FROM frames WHERE source = ? AND lease = 0 ORDER BY number LIMIT ?`
 	queryFrameOf = `SELECT frames.id, frames.events, frames.count, bodies.data FROM frames
 		JOIN bodies ON bodies.number = frames.number WHERE frames.number = ?`
@@ -152,8 +152,7 @@ func (b *Buffer) takeFrom(ctx context.Context, t transaction, s source, most int
 		d.Count++
 		stamp = max(stamp+1, now)
 		d.Stamp = stamp
-		// The place keeps the order of frames that are taken at once.
-		lease := now + b.options.Lease.Microseconds() + int64(i)
+		lease := now + b.options.Lease.Microseconds()
 		if _, err := t.exec(ctx, queryLease, lease, stamp, d.Count, number); err != nil {
 			return nil, err
 		}
@@ -208,7 +207,6 @@ func (b *Buffer) GiveBack(ctx context.Context, frames []event.Delivery) error {
 func (b *Buffer) Renew(ctx context.Context, frames []event.Delivery) error {
 	end := time.Now().Add(b.options.Lease).UnixMicro()
 	return wrap(ctx, b.each(ctx, frames, func(ctx context.Context, t transaction, h held) error {
-		end++
 		_, err := t.exec(ctx, queryRenew, end, h.number)
 		return err
 	}), "renew leases")
