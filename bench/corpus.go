@@ -77,7 +77,7 @@ func readLines(name string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, err
@@ -141,8 +141,8 @@ func makeTweets(ctx context.Context, n int) ([][]byte, error) {
 // tweet gives ev the shape of a tweet in compatibility mode.
 func tweet(ev *event.Event, number int) []byte {
 	id := fmt.Sprint(1_300_000_000_000_000_000 + int64(number)*4096)
-	user := map[string]any{"id_str": ev.Author.ID, "screen_name": ev.Author.Handle, "name": ev.Author.Name, "followers_count": number % 5000, "verified": false}
-	for i := range 30 { // colours, counts and addresses that nobody reads
+	user := map[string]any{"id_str": fmt.Sprint(1000 + number%5000), "screen_name": ev.Author.Handle, "name": ev.Author.Name, "followers_count": number % 5000, "verified": false}
+	for i := range 40 { // colours, counts and addresses that nobody reads
 		user[fmt.Sprintf("profile_attribute_%02d", i)] = fmt.Sprintf("https://example.org/profile/%s/%d", id, i)
 	}
 	lang := "und"
@@ -152,7 +152,7 @@ func tweet(ev *event.Event, number int) []byte {
 	data, err := json.Marshal(map[string]any{
 		"created_at": "Thu Nov 17 23:15:01 +0000 2016", "id_str": id, "text": ev.Text, "lang": lang, "user": user,
 		"source": `<a href="https://example.org" rel="nofollow">Example for Web</a>`, "truncated": false,
-		"entities": map[string]any{"hashtags": []any{}, "urls": []any{}, "user_mentions": []any{}, "symbols": []any{}},
+		"entities":       map[string]any{"hashtags": []any{}, "urls": []any{}, "user_mentions": []any{}, "symbols": []any{}},
 		"favorite_count": 0, "retweet_count": 0, "filter_level": "low", "timestamp_ms": "1479424501000",
 	})
 	if err != nil {

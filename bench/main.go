@@ -26,19 +26,28 @@ var rows = []row{
 	{"match", "match events against rule sets of three sizes", benchMatch},
 	{"memory", "Redis memory of a buffered tweet", benchMemory},
 	{"record", "file to ingest to Redis", benchRecord},
+	{"end-to-end", "file to ingest to Redis to filter to MariaDB", benchEndToEnd},
+	{"delay", "arrival to commit at Twitter's mean rate", benchDelay},
+	{"commits", "ordered commits of one, two and four filters", benchCommits},
+	{"api", "polls and pages against bare net/http", benchAPI},
+	{"up", "riffle up on SQLite", benchUp},
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == bareCommand {
+		fmt.Fprintln(os.Stderr, "bench:", serveBare(os.Args[2], os.Args[3]))
+		os.Exit(1) //nolint:forbidigo // this is a main
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
-		os.Exit(64)
+		os.Exit(64) //nolint:forbidigo // this is a main
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is a main
 	}
 }
 

@@ -128,7 +128,7 @@ func (p *process) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s%s: %s", p.debug, path, answer.Status)
 	}
@@ -159,6 +159,41 @@ func (p *process) metric(ctx context.Context, name string) (float64, error) {
 	return sum, nil
 }
 
+// quantile reads a histogram: the bound below which the share q of the values
+// lies, interpolated within its bucket.
+func (p *process) quantile(ctx context.Context, name string, q float64) (float64, error) {
+	body, err := p.get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	var bounds, counts []float64
+	for line := range strings.SplitSeq(string(body), "\n") {
+		rest, ok := strings.CutPrefix(line, name+`_bucket{le="`)
+		if !ok {
+			continue
+		}
+		bound, count, _ := strings.Cut(rest, `"} `)
+		b, err1 := strconv.ParseFloat(bound, 64)
+		n, err2 := strconv.ParseFloat(count, 64)
+		if err := errors.Join(err1, err2); err != nil {
+			return 0, err
+		}
+		bounds, counts = append(bounds, b), append(counts, n)
+	}
+	if len(counts) == 0 || counts[len(counts)-1] == 0 {
+		return 0, fmt.Errorf("%s has no values in %s", p.name, name)
+	}
+	want := q * counts[len(counts)-1]
+	low, below := 0.0, 0.0
+	for i, n := range counts {
+		if n >= want {
+			return low + (bounds[i]-low)*(want-below)/(n-below), nil
+		}
+		low, below = bounds[i], n
+	}
+	return low, nil
+}
+
 // profile keeps a CPU profile of the process when one is asked for. It returns
 // at once.
 func (p *process) profile(ctx context.Context, b *bench, label string, d time.Duration) {
@@ -184,7 +219,7 @@ func statusField(pid int, field string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		if fields := strings.Fields(lines.Text()); len(fields) > 1 && fields[0] == field {

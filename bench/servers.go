@@ -3,10 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +19,8 @@ type servers struct {
 	redis       string // URLs in riffle's form
 	mysql       string
 	conditions  string
+	redisPid    int
+	mysqlPid    int
 }
 
 // startServers starts them once for all rows.
@@ -32,7 +37,7 @@ func (b *bench) startServers(ctx context.Context) (*servers, error) {
 	if err := s.readURLs(); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, s.prepare(ctx)
 }
 
 func (s *servers) call(ctx context.Context, action string) error {
@@ -48,7 +53,7 @@ func (s *servers) readURLs() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		switch name, value, _ := strings.Cut(lines.Text(), "="); name {
@@ -59,6 +64,31 @@ func (s *servers) readURLs() error {
 		}
 	}
 	return lines.Err()
+}
+
+// prepare gives MariaDB the memory of a server in use, and durable commits.
+func (s *servers) prepare(ctx context.Context) error {
+	u, err := url.Parse(s.mysql)
+	if err != nil {
+		return err
+	}
+	var err1, err2 error
+	s.redisPid, err1 = pidOf(filepath.Join(s.dir, "redis.pid"))
+	s.mysqlPid, err2 = pidOf(filepath.Join(s.dir, "mariadb.pid"))
+	s.conditions = "MariaDB: 1 GiB buffer pool, 512 MiB log, flushed at every commit; Redis: nothing on disk"
+	return errors.Join(err1, err2, execute(ctx, u,
+		"SET GLOBAL innodb_buffer_pool_size = 1073741824",
+		"SET GLOBAL innodb_log_file_size = 536870912",
+		"SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+	))
+}
+
+func pidOf(name string) (int, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(data)))
 }
 
 func (s *servers) stop() error { return s.call(context.Background(), "stop") }

@@ -98,16 +98,17 @@ type Filter struct {
 
 // New makes a filter; Run starts it.
 func New(c Config) *Filter {
+	log := c.Log.With(zap.String(obs.Component, "filter"))
 	f := &Filter{
 		taker:    c.Taker,
 		writer:   c.Writer,
-		log:      c.Log,
+		log:      log,
 		counters: newCounters(c.Registerer),
-		tally:    newTally(c.Writer, c.Log),
+		tally:    newTally(c.Writer, log),
 		jobs:     sync.Pool{New: func() any { return newJob() }},
 	}
 	f.status.begin(time.Now())
-	f.rules = newRuleset(c.Rules, c.Log, f.counters, &f.status)
+	f.rules = newRuleset(c.Rules, log, f.counters, &f.status)
 	sample := newSampler(sampleQuota)
 	for range runtime.GOMAXPROCS(0) {
 		f.judges = append(f.judges, &judge{

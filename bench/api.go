@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/store/mysql"
+)
+
+const (
+	pageSize    = 50
+	connections = 16
+)
+
+// benchAPI asks riffle-api for an unchanged and for a whole page; the baseline
+// is a bare handler of net/http in a process of its own that gives the same
+// bytes.
+func benchAPI(ctx context.Context, b *bench) ([]result, error) {
+	address, err := b.freshStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token, err := fillPage(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	listen, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	api, err := b.start(ctx, "riffle-api", "--store", address, "--listen", listen)
+	if err != nil {
+		return nil, err
+	}
+	page := ask{address: listen, path: fmt.Sprintf("/v1/matches?limit=%d", pageSize), header: "Authorization: Bearer " + token + "\r\n"}
+	body, etag, err := page.once(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bare, stop, err := b.startBare(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	unchanged, plain, none := page, ask{address: bare, path: "/page"}, ask{address: bare, path: "/unchanged"}
+	unchanged.header += "If-None-Match: " + etag + "\r\n"
+
+	medians, err := pairs(b.rounds(),
+		func() (float64, error) { return unchanged.load(ctx, b.slice(), http.StatusNotModified) },
+		func() (float64, error) { return none.load(ctx, b.slice(), http.StatusNotModified) },
+		func() (float64, error) { return page.load(ctx, b.slice(), http.StatusOK) },
+		func() (float64, error) { return plain.load(ctx, b.slice(), http.StatusOK) },
+	)
+	if err != nil {
+		return nil, err
+	}
+	return []result{
+		{what: "api, poll answered 304", unit: "requests/s", aim: 0.6 * medians[1], reached: medians[0], baseline: medians[1], baselineWhat: "bare net/http"},
+		{
+			what: fmt.Sprintf("api, page of %d", pageSize), unit: "requests/s", aim: 0.3 * medians[3], reached: medians[2],
+			baseline: medians[3], baselineWhat: "bare net/http", note: number(float64(len(body))) + " bytes",
+		},
+	}, api.stop()
+}
+
+// fillPage writes some matches and makes a token for their user.
+func fillPage(ctx context.Context, address string) (token string, err error) {
+	db, err := mysql.Open(address)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	for range pageSize/batchPosts + 1 {
+		if err := writeMatches(ctx, db); err != nil {
+			return "", err
+		}
+	}
+	secret := auth.NewToken()
+	_, err = db.AddToken(ctx, auth.Token{User: 1, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: auth.Read, CreatedAt: time.Now()})
+	return secret.Reveal(), err
+}
+
+// ask is a request that is sent again and again.
+type ask struct{ address, path, header string }
+
+// once gives the body and the entity tag of the answer.
+func (a ask) once(ctx context.Context) (body []byte, etag string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address+a.path, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(a.header), "\r\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			req.Header.Set(name, value)
+		}
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err = io.ReadAll(answer.Body)
+	if answer.StatusCode != http.StatusOK {
+		err = errors.Join(err, fmt.Errorf("%s: %s: %s", a.path, answer.Status, body))
+	}
+	return body, answer.Header.Get("ETag"), err
+}
+
+// load asks over several connections for a while and gives answers per second.
+// It reads no more of an answer than it must: the client runs on the same cores.
+func (a ask) load(ctx context.Context, d time.Duration, status int) (float64, error) {
+	request := []byte("GET " + a.path + " HTTP/1.1\r\nHost: " + a.address + "\r\n" + a.header + "\r\n")
+	var wg sync.WaitGroup
+	counts, errs := make([]int, connections), make([]error, connections)
+	start := time.Now()
+	for i := range connections {
+		wg.Go(func() { counts[i], errs[i] = a.connection(ctx, request, strconv.Itoa(status), start.Add(d)) })
+	}
+	wg.Wait()
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return float64(sum) / time.Since(start).Seconds(), errors.Join(errs...)
+}
+
+// connection sends request after request until end.
+func (a ask) connection(ctx context.Context, request []byte, status string, end time.Time) (n int, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.address)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	answer := bufio.NewReaderSize(conn, 64<<10)
+	for ; time.Now().Before(end) && ctx.Err() == nil; n++ {
+		if _, err := conn.Write(request); err != nil {
+			return n, err
+		}
+		if err := readAnswer(answer, status); err != nil {
+			return n, fmt.Errorf("%s: %w", a.path, err)
+		}
+	}
+	return n, nil
+}
+
+func readAnswer(r *bufio.Reader, status string) error {
+	length := 0
+	for first := true; ; first = false {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		text := strings.TrimRight(string(line), "\r\n")
+		switch name, value, _ := strings.Cut(text, ": "); {
+		case text == "":
+			_, err := r.Discard(length)
+			return err
+		case first && !strings.HasPrefix(text, "HTTP/1.1 "+status):
+			return fmt.Errorf("answered %q, want status %s", text, status)
+		case strings.EqualFold(name, "Content-Length"):
+			if length, err = strconv.Atoi(value); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// bareCommand makes this binary the bare server: bench bare-server ADDRESS FILE.
+const bareCommand = "bare-server"
+
+// startBare runs the baseline.
+func (b *bench) startBare(ctx context.Context, body []byte) (address string, stop func(), err error) {
+	file := filepath.Join(b.dir, "page.json")
+	if err := os.WriteFile(file, body, 0o600); err != nil {
+		return "", nil, err
+	}
+	if address, err = freeAddress(ctx); err != nil {
+		return "", nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, bareCommand, address, file)
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	for range 100 {
+		if _, _, err = (ask{address: address, path: "/page"}).once(ctx); err == nil {
+			return address, stop, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	stop()
+	return "", nil, err
+}
+
+// serveBare answers with the bytes of a file, or with 304 and none.
+func serveBare(address, file string) error {
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	})
+	mux.HandleFunc("/unchanged", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: time.Minute}
+	return server.ListenAndServe()
+}
