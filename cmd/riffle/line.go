@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -32,7 +33,7 @@ func (f lineForm) line(c *event.Change, ev *event.Event, rules []event.RuleMatch
 	when, who := c.MatchedAt.Std().Local().Format("15:04:05"), "@"+clean(author(ev))
 	tags := clean(strings.Join(tagsOf(rules), " "))
 	if c.Kind == event.ChangeUpdate {
-		text, spans = "(edited) "+text, shift(spans, len("(edited) "))
+		tags += " edited"
 	}
 	if !f.terminal {
 		return strings.Join([]string{when, "[" + tags + "]", who, clean(text), ev.Permalink()}, " ")
@@ -44,30 +45,52 @@ func (f lineForm) line(c *event.Change, ev *event.Event, rules []event.RuleMatch
 	return out.String()
 }
 
-// shown gives the text of an event, or that of what it reposts, and the spans
-// in it.
+// shown gives the text of an event, or that of what it reposts, and after it
+// the other texts in which something matched; with the spans in all that.
 func shown(ev *event.Event, rules []event.RuleMatch) (string, []event.Span) {
-	text, field := ev.Text, "text"
-	if ev.Kind == event.KindRepost && ev.RepostOf != nil && ev.RepostOf.Text != "" {
-		text, field = ev.RepostOf.Text, "repost_of.text"
+	var text string
+	var spans []event.Span
+	for i, p := range piecesOf(ev) {
+		found := spansIn(rules, p)
+		if i > 0 && len(found) == 0 {
+			continue
+		}
+		text += p.before
+		for _, s := range found {
+			spans = append(spans, event.Span{Field: p.field, Start: s.Start + len(text), End: s.End + len(text)})
+		}
+		text += p.text
 	}
+	return text, spans
+}
+
+// piece is one text of an event.
+type piece struct{ before, text, field string }
+
+func piecesOf(ev *event.Event) []piece {
+	pieces := []piece{{"", ev.Text, "text"}}
+	if ev.Kind == event.KindRepost && ev.RepostOf != nil && ev.RepostOf.Text != "" {
+		pieces[0] = piece{"", ev.RepostOf.Text, "repost_of.text"}
+	}
+	if ev.QuoteOf != nil {
+		pieces = append(pieces, piece{" » ", ev.QuoteOf.Text, "quote_of.text"})
+	}
+	for i, m := range ev.Media {
+		pieces = append(pieces, piece{" ▣ ", m.Alt, "media[" + strconv.Itoa(i) + "].alt"})
+	}
+	return pieces
+}
+
+func spansIn(rules []event.RuleMatch, p piece) []event.Span {
 	var spans []event.Span
 	for _, r := range rules {
 		for _, s := range r.Spans {
-			if s.Field == field && s.Start >= 0 && s.Start < s.End && s.End <= len(text) {
+			if s.Field == p.field && s.Start >= 0 && s.Start < s.End && s.End <= len(p.text) {
 				spans = append(spans, s)
 			}
 		}
 	}
 	slices.SortFunc(spans, func(a, b event.Span) int { return a.Start - b.Start })
-	return text, spans
-}
-
-func shift(spans []event.Span, by int) []event.Span {
-	for i := range spans {
-		spans[i].Start += by
-		spans[i].End += by
-	}
 	return spans
 }
 
