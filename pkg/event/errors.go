@@ -18,6 +18,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrCursorExpired: a reader's cursor is older than what is kept.
 	ErrCursorExpired = errors.New("cursor is older than what is kept")
+	// ErrRow: the store refuses a row of the batch for what is in it; trying
+	// again does not help, leaving the row out does.
+	ErrRow = errors.New("the store refuses a row")
 	// ErrExists: the name or value is taken.
 	ErrExists = errors.New("already exists")
 )
