@@ -1,6 +1,10 @@
 package store
 
-import "fmt"
+import (
+	"fmt"
+
+	"riffle/pkg/event"
+)
 
 // RowError says that the database refuses a row for what is in it: trying again
 // is useless, and so is trying it together with others. It is event.ErrRow.
@@ -8,6 +12,9 @@ type RowError struct{ Err error }
 
 func (e *RowError) Error() string { return "row refused: " + e.Err.Error() }
 func (e *RowError) Unwrap() error { return e.Err }
+
+// Is makes it event.ErrRow, which is what a stage asks for.
+func (e *RowError) Is(target error) bool { return target == event.ErrRow }
 
 // SchemaError says that the schema is not the one this binary works with.
 type SchemaError struct{ Have, Want int64 }

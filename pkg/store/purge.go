@@ -82,7 +82,11 @@ func (p *purge) exec(ctx context.Context, query string, args ...any) error {
 // goes over the users that have some, whether these still exist or not.
 func (p *purge) matches(ctx context.Context) error {
 	to := p.before(p.keep.Keep)
-	_, err := p.store.writing.ExecContext(ctx, "UPDATE counters SET floor = ? WHERE name = 'changes' AND floor < ?", to, to)
+	// Where nothing has changed for long, the cursor of who has seen all stays
+	// good.
+	const floor = "CASE WHEN value < ? THEN value ELSE ? END"
+	_, err := p.store.writing.ExecContext(ctx,
+		"UPDATE counters SET floor = "+floor+" WHERE name = 'changes' AND floor < "+floor, to, to, to, to)
 	if err != nil {
 		return err
 	}

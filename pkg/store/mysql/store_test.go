@@ -1,16 +1,29 @@
 package mysql
 
 import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-sql-driver/mysql"
+
+	"riffle/pkg/event"
+	"riffle/pkg/retry"
 	"riffle/pkg/store"
 	"riffle/pkg/store/storetest"
 	"riffle/pkg/testenv"
 )
 
-func openEmpty(tb testing.TB) *store.Store {
+// openAt opens the store of a URL.
+func openAt(tb testing.TB, url string) *store.Store {
 	tb.Helper()
-	s, err := Open(testenv.MariaDB(tb))
+	s, err := Open(url)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -19,6 +32,12 @@ func openEmpty(tb testing.TB) *store.Store {
 			tb.Errorf("Close: %v", err)
 		}
 	})
+	return s
+}
+
+func openEmpty(tb testing.TB) *store.Store {
+	tb.Helper()
+	s := openAt(tb, testenv.MariaDB(tb))
 	if err := s.Migrate(tb.Context(), nil); err != nil {
 		tb.Fatalf("Migrate: %v", err)
 	}
@@ -31,3 +50,262 @@ func TestConformance(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }
+
+// openRaw opens the database of a URL without the store.
+func openRaw(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	config, err := parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return db
+}
+
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	at := testenv.MariaDB(t)
+	s := openAt(t, at)
+	missing := new(store.SchemaError)
+	if err := s.CheckSchema(t.Context()); !errors.As(err, &missing) || missing.Have != 0 {
+		t.Errorf("CheckSchema of an empty database: got %v", err)
+	}
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	db := openRaw(t, at)
+	storetest.RunSchema(t, s, func(query string) {
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	})
+}
+
+// autoIncrement is a feed as one would build it at first: matches are numbered
+// by AUTO_INCREMENT.
+type autoIncrement struct{ db *sql.DB }
+
+func (a autoIncrement) Write(ctx context.Context, b *event.Batch) error {
+	var p packet
+	p.add("START TRANSACTION;INSERT INTO numbered (user_id, id) VALUES ")
+	p.rows(len(b.Verdicts), func(i int) {
+		id := event.ID(b.Verdicts[i].Event.Key)
+		p.add("(")
+		p.int(b.Verdicts[i].Matches[0].User)
+		p.add(",")
+		p.id(&id)
+		p.add(")")
+	})
+	p.add(";COMMIT")
+	_, err := a.db.ExecContext(ctx, string(p.b))
+	return err
+}
+
+func (a autoIncrement) Matches(ctx context.Context, q event.Query) (page event.Page, err error) {
+	rows, err := a.db.QueryContext(ctx, "SELECT number, id FROM numbered WHERE user_id = ? AND number > ? ORDER BY number LIMIT ?",
+		q.User, q.After, q.Limit)
+	if err != nil {
+		return page, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	page.Next = q.After
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&page.Next, &id); err != nil {
+			return page, err
+		}
+		page.Changes = append(page.Changes, event.Change{ID: hex.EncodeToString(id), Number: page.Next})
+	}
+	page.More = len(page.Changes) == q.Limit
+	return page, rows.Err()
+}
+
+// TestFollowCatchesAutoIncrement: the test that no change is missed would notice
+// if numbers did not become visible in order.
+func TestFollowCatchesAutoIncrement(t *testing.T) {
+	t.Parallel()
+	db := openRaw(t, testenv.MariaDB(t))
+	_, err := db.ExecContext(t.Context(), "CREATE TABLE numbered (number BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,"+
+		" user_id BIGINT NOT NULL, id BINARY(16) NOT NULL, UNIQUE KEY (user_id, id))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 50
+	for round := range int64(rounds) {
+		missed, err := storetest.Follow(t.Context(), autoIncrement{db}, round*10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if missed > 0 {
+			t.Logf("missed %d changes in round %d", missed, round)
+			return
+		}
+	}
+	t.Errorf("nothing was missed in %d rounds", rounds)
+}
+
+// TestOpenErrors: what is wrong is said, and the password never.
+func TestOpenErrors(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cr%20et"
+	right, err := url.Parse(testenv.MariaDB(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(f func(*url.URL)) string {
+		u := *right
+		f(&u)
+		return u.String()
+	}
+	for _, test := range []struct {
+		name, url string
+		transient bool
+		want      string
+	}{
+		{"no URL", "mysql://u:" + secret + "@h:port/db", false, "invalid port"},
+		{"another scheme", "postgres://u:" + secret + "@h/db", false, "use mysql://"},
+		{"no database", "mysql://u:" + secret + "@h/", false, "use mysql://"},
+		{"a parameter that is none", "mysql://u:" + secret + "@h/db?timeout=soon", false, "parameters"},
+		{"wrong password", change(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "s3cr et") }), false, "check name and password"},
+		{"unknown database", change(func(u *url.URL) { u.Path = "/nosuch" }), false, `no database "nosuch"`},
+		{"unreachable", "mysql://u:" + secret + "@127.0.0.1:1/db", true, "refused"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Open(test.url)
+			if err == nil {
+				err = s.CheckSchema(t.Context())
+				defer func() { _ = s.Close() }()
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) || retry.IsTransient(err) != test.transient {
+				t.Errorf("got %v, transient %t, want %q, transient %t", err, retry.IsTransient(err), test.want, test.transient)
+			}
+			if err != nil && (strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "s3cr et")) {
+				t.Errorf("the error tells the password: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckVersion(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		"8.0.26":                                false,
+		"8.0.27":                                true,
+		"8.0.36-0ubuntu0.22.04.1":               true,
+		"8.4.0":                                 true,
+		"9.1.0-commercial":                      true,
+		"5.7.44-log":                            false,
+		"10.5.23-MariaDB":                       false,
+		"10.6.0-MariaDB":                        true,
+		"10.11.19-MariaDB-0+deb12u1":            true,
+		"11.4.2-MariaDB":                        true,
+		"5.5.5-10.6.12-MariaDB-1:10.6.12+maria": true,
+		"5.5.5-10.4.12-MariaDB-1:10.4.12+maria": false,
+		"5.5.68-MariaDB":                        false,
+		"":                                      false,
+	} {
+		old := new(VersionError)
+		if err := checkVersion(text); (err == nil) != ok || err != nil && !errors.As(err, &old) {
+			t.Errorf("checkVersion(%q): got %v, want it to pass: %t", text, err, ok)
+		}
+	}
+}
+
+// TestOutage: while the server is away everything is transient; when it is back
+// the store works on.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartMariaDB(t)
+	s := openAt(t, server.URL)
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	frame := func(n byte) *event.Batch {
+		return &event.Batch{Deliveries: []event.Delivery{{ID: event.FrameID{n}}}}
+	}
+	if err := s.Write(t.Context(), frame(1)); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	server.Kill()
+	for range 3 {
+		if err := s.Write(t.Context(), frame(2)); !retry.IsTransient(err) {
+			t.Errorf("Write without a server: got %v, want a transient error", err)
+		}
+		if _, err := s.Matches(t.Context(), event.Query{User: 1, Limit: 1}); !retry.IsTransient(err) {
+			t.Errorf("Matches without a server: got %v, want a transient error", err)
+		}
+		if _, err := s.AddUser(t.Context(), "ann"); !retry.IsTransient(err) {
+			t.Errorf("AddUser without a server: got %v, want a transient error", err)
+		}
+		if err := s.Ping(t.Context()); !retry.IsTransient(err) {
+			t.Errorf("Ping without a server: got %v, want a transient error", err)
+		}
+	}
+	server.Restart()
+	if err := s.Write(t.Context(), frame(2)); err != nil {
+		t.Errorf("Write after the outage: %v", err)
+	}
+	if err := s.Write(t.Context(), frame(1)); !errors.Is(err, event.ErrRefused) {
+		t.Errorf("Write of a finished frame after the outage: got %v, want %v", err, event.ErrRefused)
+	}
+}
+
+// TestLocksEndWithFailure: a transaction that fails leaves no lock behind.
+func TestLocksEndWithFailure(t *testing.T) {
+	t.Parallel()
+	at := testenv.MariaDB(t)
+	s := openAt(t, at)
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	bad := &event.Batch{
+		Deliveries: []event.Delivery{{ID: event.FrameID{1}, Stamp: 1}},
+		Verdicts:   []event.Verdict{{Event: &event.Event{Key: "test:a"}, JSON: []byte{0xff}, Matches: []event.Match{{User: 1}}}},
+	}
+	if err := s.Write(t.Context(), bad); !errors.Is(err, event.ErrRow) {
+		t.Fatalf("Write: got %v, want %v", err, event.ErrRow)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // shorter than locks are waited for
+	defer cancel()
+	if err := openAt(t, at).Write(ctx, &event.Batch{Deliveries: bad.Deliveries}); err != nil {
+		t.Errorf("Write of the frame by another: %v", err)
+	}
+}
+
+// TestPoolIsEnough: a store that holds as many connections as its server lets it
+// goes on when others took the rest.
+func TestTooManyConnections(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartMariaDB(t, "--max-connections=10") // the least there can be
+	s := openAt(t, server.URL)
+	var held []*sql.Conn
+	db := openRaw(t, server.URL)
+	for {
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			break
+		}
+		held = append(held, conn)
+	}
+	if err := s.Ping(t.Context()); !retry.IsTransient(err) {
+		t.Errorf("Ping with all of %s connections taken: got %v, want a transient error", strconv.Itoa(len(held)), err)
+	}
+	for _, conn := range held {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,16 +1,23 @@
 package sqlite
 
 import (
+	"database/sql"
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"riffle/pkg/event"
+	"riffle/pkg/retry"
 	"riffle/pkg/store"
 	"riffle/pkg/store/storetest"
 )
 
-func openEmpty(tb testing.TB) *store.Store {
+// openAt opens the store in a file.
+func openAt(tb testing.TB, path string) *store.Store {
 	tb.Helper()
-	s, err := Open(filepath.Join(tb.TempDir(), "store.db"))
+	s, err := Open(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -19,6 +26,12 @@ func openEmpty(tb testing.TB) *store.Store {
 			tb.Errorf("Close: %v", err)
 		}
 	})
+	return s
+}
+
+func openEmpty(tb testing.TB) *store.Store {
+	tb.Helper()
+	s := openAt(tb, filepath.Join(tb.TempDir(), "store.db"))
 	if err := s.Migrate(tb.Context(), nil); err != nil {
 		tb.Fatalf("Migrate: %v", err)
 	}
@@ -31,3 +44,92 @@ func TestConformance(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }
+
+// openRaw opens a database without the store's settings.
+func openRaw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return db
+}
+
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openAt(t, path)
+	missing := new(store.SchemaError)
+	if err := s.CheckSchema(t.Context()); !errors.As(err, &missing) || missing.Have != 0 {
+		t.Errorf("CheckSchema of an empty file: got %v", err)
+	}
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	db := openRaw(t, path)
+	storetest.RunSchema(t, s, func(query string) {
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	})
+}
+
+// TestNoDatabase: what is no SQLite file, or can't be reached, is said clearly.
+func TestNoDatabase(t *testing.T) {
+	t.Parallel()
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("no database at all. ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, path string
+		transient  bool
+		want       string
+	}{
+		{"a text file", text, false, "no SQLite database"},
+		{"a folder that is not there", filepath.Join(t.TempDir(), "no", "such", "folder"), true, "unable to open"},
+	} {
+		err := openAt(t, test.path).CheckSchema(t.Context())
+		if err == nil || !strings.Contains(err.Error(), test.want) || retry.IsTransient(err) != test.transient {
+			t.Errorf("%s: got %v, transient %t, want %q, transient %t", test.name, err, retry.IsTransient(err), test.want, test.transient)
+		}
+	}
+}
+
+// TestLocked: a lock that another process holds for too long is waited for, and
+// then may pass.
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openAt(t, path)
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	other, err := openRaw(t, path).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), &event.Batch{Deliveries: []event.Delivery{{ID: event.FrameID{1}}}}); !retry.IsTransient(err) {
+		t.Errorf("Write: got %v, want a transient error", err)
+	}
+	if _, err := s.Stats(t.Context()); err != nil {
+		t.Errorf("Stats beside a writer: %v", err)
+	}
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), &event.Batch{Deliveries: []event.Delivery{{ID: event.FrameID{1}}}}); err != nil {
+		t.Errorf("Write after the lock: %v", err)
+	}
+}

@@ -29,9 +29,10 @@ const batchRows = 1000
 
 func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
 	s := open(b)
+	w := newWorld(s)
 	batches := make([]*event.Batch, b.N)
 	for i := range batches {
-		batches[i] = keptBatch(batchRows/kept, kept)
+		batches[i] = w.keptBatch(batchRows/kept, kept)
 	}
 	var next atomic.Int64
 	b.ResetTimer()
@@ -55,8 +56,8 @@ func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
 }
 
 // keptBatch makes new posts that some random users keep.
-func keptBatch(posts, kept int) *event.Batch {
-	out := batch()
+func (w world) keptBatch(posts, kept int) *event.Batch {
+	out := w.batch()
 	text := strings.Repeat("a few words ", 12)
 	for range posts {
 		first := rand.Int64N(1000)
@@ -68,7 +69,7 @@ func keptBatch(posts, kept int) *event.Batch {
 			key: fmt.Sprintf("test:%d", rand.Uint64()), version: 1, text: text,
 			author: fmt.Sprint(rand.IntN(100_000)), users: users, tag: "news",
 		}
-		out.Verdicts = append(out.Verdicts, v.verdict())
+		out.Verdicts = append(out.Verdicts, w.verdict(v))
 	}
 	return out
 }

@@ -13,15 +13,47 @@ type Open func(tb testing.TB) *store.Store
 // Run tests a dialect.
 func Run(t *testing.T, open Open) {
 	t.Helper()
+	shared := open(t)
 	for _, group := range []struct {
 		name string
-		run  func(*testing.T, Open)
+		run  func(t *testing.T, s *store.Store)
 	}{
 		{"versions", testVersions},
+		{"claims", testClaims},
+		{"claim race", testClaimRace},
+		{"pages", testPages},
+		{"filters", testFilters},
+		{"by id", testByID},
+		{"follow", testFollow},
+		{"model in order", testModel},
+		{"model at once", testModelAtOnce},
+		{"deletion race", testDeletionRace},
+		{"account race", testAccountRace},
+		{"many matches", testManyMatches},
+		{"refused rows", testRefusedRows},
+		{"users", testUsers},
+		{"links", testLinks},
+		{"tokens", testTokens},
+		{"logins", testLogins},
+		{"rules", testRules},
+		{"rule numbers", testRuleNumbers},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
-			group.run(t, open)
+			group.run(t, shared)
+		})
+	}
+	for _, alone := range []struct {
+		name string
+		run  func(t *testing.T, s *store.Store)
+	}{
+		{"newest events", testNewestEvents},
+		{"purge", testPurge},
+		{"stats", testStats},
+	} {
+		t.Run(alone.name, func(t *testing.T) {
+			t.Parallel()
+			alone.run(t, open(t))
 		})
 	}
 }

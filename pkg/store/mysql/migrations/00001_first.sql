@@ -12,7 +12,9 @@ CREATE TABLE IF NOT EXISTS counters (
     floor BIGINT        NOT NULL DEFAULT 0
 ) ENGINE = InnoDB;
 
-REPLACE INTO counters (name, value) VALUES ('accounts', 0), ('changes', 0), ('events', 0), ('links', 0), ('rules', 0), ('tokens', 0);
+REPLACE INTO counters (name, value) VALUES
+    ('accounts', 0), ('changes', CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)), ('events', 0),
+    ('links', 0), ('rules', 0), ('tokens', 0);
 
 CREATE TABLE IF NOT EXISTS frames (
     id    BINARY(16) NOT NULL PRIMARY KEY,

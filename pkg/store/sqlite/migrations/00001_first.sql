@@ -9,7 +9,9 @@ CREATE TABLE counters (
     floor INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO counters (name, value) VALUES ('accounts', 0), ('changes', 0), ('events', 0), ('links', 0), ('rules', 0), ('tokens', 0);
+INSERT INTO counters (name, value) VALUES
+    ('accounts', 0), ('changes', CAST(unixepoch('subsec') * 1000000 AS INTEGER)), ('events', 0),
+    ('links', 0), ('rules', 0), ('tokens', 0);
 
 CREATE TABLE frames (
     id    BLOB    NOT NULL PRIMARY KEY,

@@ -1,0 +1,317 @@
+package storetest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+	"riffle/pkg/rule"
+	"riffle/pkg/store"
+)
+
+// person makes a user with a name of the world's.
+func (w world) person(t *testing.T, name string) auth.User {
+	t.Helper()
+	u, err := w.AddUser(t.Context(), w.prefix+name)
+	if err != nil {
+		t.Fatalf("AddUser: %v", err)
+	}
+	return u
+}
+
+func wantError(t *testing.T, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: got error %v, want %v", what, got, want)
+	}
+}
+
+func testUsers(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	ann, other := w.person(t, "ann"), w.person(t, "Ann ")
+	if ann.ID == other.ID || time.Since(ann.CreatedAt).Abs() > time.Hour {
+		t.Errorf("users are %+v and %+v", ann, other)
+	}
+	_, err := s.AddUser(t.Context(), ann.Name)
+	wantError(t, "AddUser again", err, event.ErrExists)
+	if err := s.LinkAccount(t.Context(), ann.ID, "twitter:12"); err != nil {
+		t.Fatalf("LinkAccount: %v", err)
+	}
+	ann.Accounts = []string{"twitter:12"}
+	byName, err := s.UserByName(t.Context(), ann.Name)
+	if diff := cmp.Diff(ann, byName); err != nil || diff != "" {
+		t.Errorf("UserByName: %v, differs (-want +got):\n%s", err, diff)
+	}
+	all, err := s.Users(t.Context())
+	if err != nil || !slices.ContainsFunc(all, func(u auth.User) bool { return cmp.Equal(u, ann) }) {
+		t.Errorf("Users: %v, %+v is not in %+v", err, ann, all)
+	}
+	if err := s.Write(t.Context(), &event.Batch{Verdicts: []event.Verdict{{
+		Event: w.event(verdict{key: "a", version: 1}), JSON: []byte("{}"),
+		Matches: []event.Match{{User: ann.ID}, {User: other.ID}},
+	}}}); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	wantError(t, "RemoveUser", s.RemoveUser(t.Context(), ann.ID), nil)
+	wantError(t, "RemoveUser again", s.RemoveUser(t.Context(), ann.ID), event.ErrNotFound)
+	_, err = s.User(t.Context(), ann.ID)
+	wantError(t, "User", err, event.ErrNotFound)
+	_, err = s.UserByName(t.Context(), ann.Name)
+	wantError(t, "UserByName", err, event.ErrNotFound)
+	for user, want := range map[int64]int{ann.ID: 0, other.ID: 1} {
+		page, err := s.Matches(t.Context(), event.Query{User: user, Limit: 10})
+		if err != nil || len(page.Changes) != want {
+			t.Errorf("user %d has %d matches, %v, want %d", user, len(page.Changes), err, want)
+		}
+	}
+	again := w.person(t, "ann")
+	if again.ID <= other.ID {
+		t.Errorf("the id %d was given twice", again.ID)
+	}
+}
+
+// linksOf gives the last word on each of a user's links.
+func linksOf(t *testing.T, s *store.Store, user int64) map[string]bool {
+	t.Helper()
+	links, last := make(map[string]bool), int64(0)
+	for {
+		page, err := s.LinksSince(t.Context(), last, 3)
+		if err != nil {
+			t.Fatalf("LinksSince: %v", err)
+		}
+		for _, l := range page {
+			if l.Number <= last {
+				t.Fatalf("link %+v comes after %d", l, last)
+			}
+			last = l.Number
+			if l.User == user {
+				links[l.Account] = !l.Gone
+			}
+		}
+		if len(page) == 0 {
+			return links
+		}
+	}
+}
+
+func testLinks(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	ann, bob := w.person(t, "ann"), w.person(t, "bob")
+	wantError(t, "LinkAccount of nobody", s.LinkAccount(t.Context(), 1<<60, "twitter:1"), event.ErrNotFound)
+	for _, user := range []int64{ann.ID, ann.ID, bob.ID} {
+		wantError(t, "LinkAccount", s.LinkAccount(t.Context(), user, "twitter:1"), nil)
+	}
+	wantError(t, "LinkAccount", s.LinkAccount(t.Context(), ann.ID, "bluesky:did:plc:x"), nil)
+	wantError(t, "UnlinkAccount", s.UnlinkAccount(t.Context(), ann.ID, "twitter:1"), nil)
+	wantError(t, "UnlinkAccount again", s.UnlinkAccount(t.Context(), ann.ID, "twitter:1"), event.ErrNotFound)
+	if diff := cmp.Diff(map[string]bool{"twitter:1": false, "bluesky:did:plc:x": true}, linksOf(t, s, ann.ID)); diff != "" {
+		t.Errorf("links differ (-want +got):\n%s", diff)
+	}
+	wantError(t, "RemoveUser", s.RemoveUser(t.Context(), bob.ID), nil)
+	if diff := cmp.Diff(map[string]bool{"twitter:1": false}, linksOf(t, s, bob.ID)); diff != "" {
+		t.Errorf("links of a removed user differ (-want +got):\n%s", diff)
+	}
+}
+
+func testTokens(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	ann, bob := w.person(t, "ann"), w.person(t, "bob")
+	hash := sha256.Sum256([]byte(w.prefix))
+	expires := time.UnixMicro(2_000_000_000_000_000).UTC()
+	want := auth.Token{User: ann.ID, Hash: hash, Hint: "rfl_ab", Scopes: auth.Read | auth.Admin, ExpiresAt: expires}
+	token, err := s.AddToken(t.Context(), want)
+	if err != nil {
+		t.Fatalf("AddToken: %v", err)
+	}
+	if diff := cmp.Diff(want, token, cmpopts.IgnoreFields(auth.Token{}, "ID", "CreatedAt", "Number")); diff != "" || token.Number == 0 {
+		t.Errorf("token %d differs (-want +got):\n%s", token.Number, diff)
+	}
+	_, err = s.TokenByHash(t.Context(), sha256.Sum256([]byte("other")))
+	wantError(t, "TokenByHash of another", err, auth.ErrUnknownToken)
+	used := time.UnixMicro(1_900_000_000_000_000).UTC()
+	wantError(t, "TouchToken", s.TouchToken(t.Context(), token.ID, used), nil)
+	wantError(t, "TouchToken with an older time", s.TouchToken(t.Context(), token.ID, used.Add(-time.Hour)), nil)
+	wantError(t, "RevokeToken of another user", s.RevokeToken(t.Context(), bob.ID, token.ID), event.ErrNotFound)
+	wantError(t, "RevokeToken", s.RevokeToken(t.Context(), ann.ID, token.ID), nil)
+	list, err := s.Tokens(t.Context(), ann.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("Tokens: %v, %+v", err, list)
+	}
+	revoked := list[0]
+	if !revoked.LastUsedAt.Equal(used) || revoked.RevokedAt.IsZero() || revoked.Number <= token.Number {
+		t.Errorf("revoked token is %+v", revoked)
+	}
+	wantError(t, "RevokeToken again", s.RevokeToken(t.Context(), ann.ID, token.ID), nil)
+	if again, err := s.TokenByHash(t.Context(), hash); err != nil || !again.RevokedAt.Equal(revoked.RevokedAt) {
+		t.Errorf("TokenByHash: got %+v, %v, want %+v", again, err, revoked)
+	}
+}
+
+func testLogins(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	ann := w.person(t, "ann")
+	for i, test := range []struct {
+		name    string
+		expires time.Time
+		want    []error // of taking it once and once more
+	}{
+		{"good once", time.Now().Add(time.Hour), []error{nil, auth.ErrUnknownLogin}},
+		{"expired", time.Now().Add(-time.Hour), []error{auth.ErrUnknownLogin, auth.ErrUnknownLogin}},
+	} {
+		hash := sha256.Sum256(fmt.Append(nil, w.prefix, i))
+		if err := s.AddLogin(t.Context(), hash, ann.ID, test.expires); err != nil {
+			t.Fatalf("AddLogin: %v", err)
+		}
+		for _, want := range test.want {
+			user, err := s.TakeLogin(t.Context(), hash)
+			if !errors.Is(err, want) || err == nil && user != ann.ID {
+				t.Errorf("%s: TakeLogin: got %d, %v, want error %v", test.name, user, err, want)
+			}
+		}
+	}
+}
+
+func testRules(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	ann, bob := w.person(t, "ann"), w.person(t, "bob")
+	want := rule.Rule{User: ann.ID, Value: "Cäts 😀", Canonical: "cäts 😀", Tag: "t ", Action: rule.Drop, Enabled: true}
+	first, err := s.AddRule(t.Context(), want)
+	if diff := cmp.Diff(want, first, cmpopts.IgnoreFields(rule.Rule{}, "ID", "Number", "CreatedAt", "UpdatedAt")); err != nil || diff != "" {
+		t.Fatalf("AddRule: %v, differs (-want +got):\n%s", err, diff)
+	}
+	_, err = s.AddRule(t.Context(), rule.Rule{User: ann.ID, Value: "x", Canonical: want.Canonical})
+	wantError(t, "AddRule with the same canonical form", err, event.ErrExists)
+	both, err := s.AddRules(t.Context(), []rule.Rule{
+		{User: bob.ID, Value: "x", Canonical: want.Canonical}, {User: ann.ID, Value: "y", Canonical: "y"},
+	})
+	if err != nil || len(both) != 2 || both[1].Value != "y" {
+		t.Fatalf("AddRules: %v, %+v", err, both)
+	}
+	_, err = s.UpdateRule(t.Context(), rule.Rule{ID: both[1].ID, User: ann.ID, Value: "z", Canonical: want.Canonical})
+	wantError(t, "UpdateRule to another's canonical form", err, event.ErrExists)
+	_, err = s.UpdateRule(t.Context(), rule.Rule{ID: first.ID, User: bob.ID, Value: "z", Canonical: "z"})
+	wantError(t, "UpdateRule of another's", err, event.ErrNotFound)
+	first.Value, first.Canonical, first.Enabled = "dogs", "dogs", false
+	changed, err := s.UpdateRule(t.Context(), first)
+	if diff := cmp.Diff(first, changed, cmpopts.IgnoreFields(rule.Rule{}, "Number", "UpdatedAt")); err != nil || diff != "" || changed.Number <= both[1].Number {
+		t.Errorf("UpdateRule: %v, number %d, differs (-want +got):\n%s", err, changed.Number, diff)
+	}
+	_, err = s.Rule(t.Context(), bob.ID, first.ID)
+	wantError(t, "Rule of another user", err, event.ErrNotFound)
+	testRuleCounts(t, s, changed)
+	wantError(t, "RemoveRule of another", s.RemoveRule(t.Context(), bob.ID, first.ID), event.ErrNotFound)
+	wantError(t, "RemoveRule", s.RemoveRule(t.Context(), ann.ID, first.ID), nil)
+	wantError(t, "RemoveRule again", s.RemoveRule(t.Context(), ann.ID, first.ID), event.ErrNotFound)
+	if _, err := s.AddRule(t.Context(), rule.Rule{User: ann.ID, Value: "dogs", Canonical: "dogs"}); err != nil {
+		t.Errorf("AddRule like a removed one: %v", err)
+	}
+	wantError(t, "RemoveUser", s.RemoveUser(t.Context(), ann.ID), nil)
+	since, err := s.RulesSince(t.Context(), changed.Number, 1000)
+	if err != nil {
+		t.Fatalf("RulesSince: %v", err)
+	}
+	gone := 0
+	for _, r := range since {
+		if r.User == ann.ID && r.Gone {
+			gone++
+		}
+	}
+	if gone != 3 {
+		t.Errorf("%d rules of a removed user are gone, want 3", gone)
+	}
+}
+
+func testRuleCounts(t *testing.T, s *store.Store, r rule.Rule) {
+	t.Helper()
+	hour := time.Now().UTC().Truncate(time.Hour)
+	for range 2 {
+		err := s.AddRuleCounts(t.Context(), []rule.Count{
+			{Rule: r.ID, Hour: hour, Matches: 5}, {Rule: r.ID, Hour: hour.Add(-48 * time.Hour), Matches: 100},
+		})
+		if err != nil {
+			t.Fatalf("AddRuleCounts: %v", err)
+		}
+	}
+	got, err := s.RuleCounts(t.Context(), r.User, hour.Add(-24*time.Hour))
+	if diff := cmp.Diff(map[int64]int64{r.ID: 10}, got); err != nil || diff != "" {
+		t.Errorf("RuleCounts: %v, differs (-want +got):\n%s", err, diff)
+	}
+}
+
+// testRuleNumbers: who follows the rules by number hears of every change, while
+// four users change theirs at once.
+func testRuleNumbers(t *testing.T, s *store.Store) {
+	const writers, changes = 4, 15
+	w := newWorld(s)
+	done := make(chan struct{})
+	want := make(chan map[int64]bool, writers) // is the rule still there?
+	for i := range writers {
+		user := w.person(t, fmt.Sprint("u", i))
+		go func() {
+			rules := make(map[int64]bool)
+			for j := range changes {
+				r, err := s.AddRule(t.Context(), rule.Rule{User: user.ID, Value: "v", Canonical: fmt.Sprint(j)})
+				if err == nil && j%3 == 0 {
+					err = s.RemoveRule(t.Context(), user.ID, r.ID)
+				}
+				if err != nil {
+					t.Errorf("change rules: %v", err)
+				}
+				rules[r.ID] = j%3 != 0
+			}
+			want <- rules
+		}()
+	}
+	all := make(map[int64]bool)
+	go func() {
+		defer close(done)
+		for range writers {
+			for id, there := range <-want {
+				all[id] = there
+			}
+		}
+	}()
+	got := followRules(t, s, done)
+	for id, there := range all {
+		if heard, ok := got[id]; !ok || heard != there {
+			t.Errorf("rule %d: heard of %t, there %t, want %t", id, ok, heard, there)
+		}
+	}
+}
+
+// followRules reads rules by number until done, and then once more to the end.
+func followRules(t *testing.T, s *store.Store, done <-chan struct{}) map[int64]bool {
+	t.Helper()
+	got := make(map[int64]bool)
+	for at, finished := int64(0), false; ; {
+		rules, err := s.RulesSince(t.Context(), at, 7)
+		if err != nil {
+			t.Fatalf("RulesSince: %v", err)
+		}
+		for _, r := range rules {
+			if r.Number <= at {
+				t.Fatalf("rule %d has number %d after %d", r.ID, r.Number, at)
+			}
+			at, got[r.ID] = r.Number, !r.Gone
+		}
+		if len(rules) > 0 {
+			continue
+		}
+		if finished {
+			return got
+		}
+		select {
+		case <-done:
+			finished = true
+		default:
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"riffle/pkg/event"
+	"riffle/pkg/store"
+)
+
+// newest gives the texts of all stored events, newest first, by pages of two.
+func newest(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	var texts []string
+	for next := int64(0); ; {
+		var events []json.RawMessage
+		var err error
+		if events, next, err = s.NewestEvents(t.Context(), next, 2); err != nil {
+			t.Fatalf("NewestEvents: %v", err)
+		}
+		for _, e := range events {
+			texts = append(texts, textOf(t, e))
+		}
+		if next == 0 {
+			return texts
+		}
+	}
+}
+
+// testNewestEvents: samples and kept events, newest first, deletions honoured.
+func testNewestEvents(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	if got := newest(t, s); len(got) != 0 {
+		t.Errorf("an empty store has %q", got)
+	}
+	for _, v := range []verdict{
+		{key: "kept", version: 1, users: []int64{1}},
+		{key: "sample", version: 1, stored: true},
+		{key: "nothing", version: 1, revised: true},
+		{key: "kept too", version: 1, users: []int64{1}},
+		{key: "edited", version: 1, stored: true},
+		{key: "deleted", version: 1, stored: true},
+		{key: "not wanted", version: 1, stored: true},
+		{key: "edited", version: 2, stored: true},
+		{key: "deleted", version: 2, deleted: true},
+		{key: "not wanted", version: 2, revised: true},
+	} {
+		w.write(t, v)
+	}
+	if diff := cmp.Diff([]string{"edited 2", "kept too 1", "sample 1", "kept 1"}, newest(t, s)); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+}
+
+// lifetime is a retention that removes nothing of what a test makes.
+const lifetime = time.Hour
+
+func keepAll() store.Retention {
+	return store.Retention{Keep: lifetime, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 1000, Dead: 1000}
+}
+
+func purge(t *testing.T, s *store.Store, keep store.Retention) int64 {
+	t.Helper()
+	n, err := s.Purge(t.Context(), keep)
+	if err != nil {
+		t.Fatalf("Purge: %v", err)
+	}
+	return n
+}
+
+// testPurge: what is too old goes, what is not stays, and readers are told.
+func testPurge(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	start := w.query(t, event.Query{User: 1}).Next
+	frame := w.batch(verdict{key: "a", version: 1, users: []int64{1, 2}}, verdict{key: "b", version: 1, users: []int64{1}})
+	if err := s.Write(t.Context(), frame); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	w.write(t, verdict{key: "b", version: 2, deleted: true})
+	for i := range 5 {
+		w.write(t, verdict{key: fmt.Sprint("sample", i), version: 1, stored: true})
+	}
+	w.write(t, verdict{key: "bare", version: 5, deleted: true})
+	if got := purge(t, s, keepAll()); got != 0 {
+		t.Errorf("%d rows were removed that are not old", got)
+	}
+	few := keepAll()
+	few.Samples = 2
+	if got := purge(t, s, few); got != 3 {
+		t.Errorf("%d rows were removed, want 3 samples", got)
+	}
+	if diff := cmp.Diff([]string{"sample4 1", "sample3 1", "a 1"}, newest(t, s)); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+	old := keepAll()
+	old.Bare = -lifetime
+	purge(t, s, old)
+	w.write(t, verdict{key: "bare", version: 1, users: []int64{3}})
+	if got := describe(t, w.query(t, event.Query{User: 3}).Changes); len(got) != 1 {
+		t.Errorf("after its deletion was forgotten an event gives %q", got)
+	}
+	old = keepAll()
+	old.Frames = -lifetime
+	purge(t, s, old)
+	if err := s.Write(t.Context(), frame); err != nil {
+		t.Errorf("Write of a frame that was forgotten: %v", err)
+	}
+	if changes, _ := w.changes(t, 2, start); len(changes) != 1 {
+		t.Errorf("a frame that came again made %q", describe(t, changes))
+	}
+	purgeKept(t, w, start)
+}
+
+// purgeKept removes all matches.
+func purgeKept(t *testing.T, w world, start int64) {
+	t.Helper()
+	if expired(t, w, 1, start) {
+		t.Error("a cursor has expired before anything was purged")
+	}
+	purge(t, w.Store, store.Retention{Keep: 0, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 2})
+	page := w.query(t, event.Query{User: 1})
+	if len(page.Changes) != 0 || page.More {
+		t.Errorf("after the purge the page is %+v", page)
+	}
+	if !expired(t, w, 1, start) {
+		t.Error("a cursor from before the purge has not expired")
+	}
+	if expired(t, w, 1, page.Next) {
+		t.Error("the cursor that a page after the purge gave has expired")
+	}
+	if diff := cmp.Diff([]string{"sample4 1", "sample3 1"}, newest(t, w.Store)); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+	w.write(t, verdict{key: "a", version: 1, users: []int64{1}})
+	if got := describe(t, w.query(t, event.Query{User: 1, HasAfter: true, After: page.Next}).Changes); len(got) != 1 {
+		t.Errorf("a new match gives %q", got)
+	}
+}
+
+func testStats(t *testing.T, s *store.Store) {
+	w := newWorld(s)
+	w.person(t, "ann")
+	w.write(t, verdict{key: "a", version: 1, users: []int64{1}})
+	got, err := s.Stats(t.Context())
+	want := store.Stats{Users: 1, LastChange: lastNumber(t, w, 1)}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("Stats: %v, differ (-want +got):\n%s", err, diff)
+	}
+}
+
+// RunSchema tests that a schema of another age is noticed, and nothing done
+// about it. exec runs a statement on the database of s, past it.
+func RunSchema(t *testing.T, s *store.Store, exec func(query string)) {
+	t.Helper()
+	if err := s.CheckSchema(t.Context()); err != nil {
+		t.Errorf("CheckSchema of the newest schema: %v", err)
+	}
+	if err := s.Migrate(t.Context(), func(version int64) { t.Errorf("step %d was taken twice", version) }); err != nil {
+		t.Errorf("Migrate again: %v", err)
+	}
+	for _, move := range []struct {
+		note string
+		want string
+	}{
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)", "newer"},
+		{"DELETE FROM goose_db_version WHERE version_id = 9999 OR version_id = (SELECT v FROM (SELECT MAX(version_id) AS v FROM goose_db_version WHERE version_id < 9999) AS newest)", "older"},
+	} {
+		exec(move.note)
+		err := s.CheckSchema(t.Context())
+		wrong := new(store.SchemaError)
+		if !errors.As(err, &wrong) || (wrong.Have > wrong.Want) != (move.want == "newer") {
+			t.Errorf("CheckSchema of a schema that is %s: %v", move.want, err)
+		}
+		if move.want == "newer" {
+			if err := s.Migrate(t.Context(), nil); !errors.As(err, &wrong) {
+				t.Errorf("Migrate of a newer schema: %v", err)
+			}
+		}
+	}
+}
