@@ -161,30 +161,21 @@ var (
 )
 
 // stringEnd gives the place after the quote that closes the string whose text
-// begins at i; -1 when there is none.
-func stringEnd(data []byte, i int) int {
-	for i+8 <= len(data) {
-		w := word(data[i:])
-		quote, slash := w^ones*'"', w^ones*'\\'
-		stop := ((quote-ones)&^quote | (slash-ones)&^slash) & highs
-		if stop == 0 {
-			i += 8
-			continue
+// begins at start; -1 when there is none. A quote is one of the text where an odd
+// number of backslashes stands before it.
+func stringEnd(data []byte, start int) int {
+	for i := start; ; i++ {
+		next := bytes.IndexByte(data[i:], '"')
+		if next < 0 {
+			return -1
 		}
-		i += bits.TrailingZeros64(stop) >> 3
-		if data[i] == '"' {
+		i += next
+		slashes := 0
+		for i-slashes > start && data[i-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes&1 == 0 {
 			return i + 1
 		}
-		i += 2
 	}
-	for i < len(data) {
-		switch data[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
-		}
-		i++
-	}
-	return -1
 }

@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -40,28 +41,38 @@ func (t String) Is(word string) bool {
 // JSON. What is no UTF-8 becomes U+FFFD, byte by byte, and so does each half of
 // a surrogate pair without the other, as in encoding/json.
 func (t String) AppendTo(b []byte) ([]byte, bool) {
-	if !t.mended() {
-		return append(b, t.raw...), true
+	if t.flags&wide != 0 && !utf8.Valid(t.raw) {
+		return appendMended(b, t.raw)
 	}
-	raw := t.raw
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		if c < utf8.RuneSelf && c != '\\' {
-			b = append(b, c)
-			i++
-			continue
+	for raw := t.raw; ; {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(b, raw...), true
 		}
-		r, size := utf8.RuneError, 0
-		if c == '\\' {
-			r, size = escape(raw[i:])
+		b, raw = append(b, raw[:i]...), raw[i:]
+		for len(raw) > 0 && raw[0] == '\\' {
+			r, size := escape(raw)
+			if size == 0 {
+				return b, false
+			}
+			b, raw = utf8.AppendRune(b, r), raw[size:]
+		}
+	}
+}
+
+// appendMended appends a text that is no UTF-8.
+func appendMended(b, raw []byte) ([]byte, bool) {
+	for len(raw) > 0 {
+		r, size := rune(0), 0
+		if raw[0] == '\\' {
+			r, size = escape(raw)
 		} else {
-			r, size = utf8.DecodeRune(raw[i:])
+			r, size = utf8.DecodeRune(raw)
 		}
 		if size == 0 {
 			return b, false
 		}
-		b = utf8.AppendRune(b, r)
-		i += size
+		b, raw = utf8.AppendRune(b, r), raw[size:]
 	}
 	return b, true
 }

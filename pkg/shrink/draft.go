@@ -90,7 +90,7 @@ func (d *Draft) QuoteOf(ref event.Ref) { d.Event.QuoteOf = keep(&d.quoteOf, ref)
 
 // keep stores ref in the Draft's memory; one that says nothing is none.
 func keep(place *event.Ref, ref event.Ref) *event.Ref {
-	if ref == (event.Ref{}) {
+	if ref.Key == "" && ref.AuthorID == "" && ref.AuthorHandle == "" && ref.Text == "" {
 		return nil
 	}
 	*place = ref

@@ -22,13 +22,14 @@ type Decoder struct {
 	// the reposted one quotes.
 	tweet, reposted, quoted, inner status
 	notice                         notice
+	names                          *names
 	links                          []textLink
 	scratch                        []byte
 }
 
 // NewDecoder makes a decoder. It is used by one goroutine at a time.
 func NewDecoder() *Decoder {
-	d := &Decoder{}
+	d := &Decoder{names: newNames()}
 	d.tweet.reposts, d.tweet.quotes = &d.reposted, &d.quoted
 	d.reposted.quotes = &d.inner
 	return d
@@ -62,7 +63,7 @@ func (d *Decoder) decode(ev *event.Event, msg []byte, wrapped bool) error {
 		return shrink.Reject(event.ReasonSyntax)
 	}
 	d.notice = notice{}
-	d.tweet.read(&s, &d.notice)
+	d.tweet.read(&s, d.names, &d.notice)
 	if !s.End() {
 		return shrink.Reject(event.ReasonSyntax)
 	}

@@ -79,22 +79,26 @@ func (n *notice) passedOver() error {
 
 // field takes the value of a field that tells a notice, and reports whether it
 // did; null tells nothing.
-func (n *notice) field(s *jsonscan.Scanner, key []byte) bool {
-	switch string(key) {
-	case "message":
-		n.message = s.Raw()
-		return true
-	case "target":
-		n.target = s.Raw()
-		return true
-	case "source":
-		n.source = s.Raw()
-		return true
-	}
-	kind := noticeKinds[string(key)]
-	if kind == noticeNone || s.Peek() == 'n' {
+func (n *notice) field(s *jsonscan.Scanner, field int) bool {
+	switch {
+	case field < fieldMessage:
 		return false
+	case field == fieldMessage:
+		n.message = s.Raw()
+	case field == fieldTarget:
+		n.target = s.Raw()
+	case field == fieldSource:
+		n.source = s.Raw()
+	case s.Peek() == 'n':
+		return false
+	default:
+		n.take(s, noticeKind(field-fieldNotice))
 	}
+	return true
+}
+
+// take takes the value of the field that tells a kind.
+func (n *notice) take(s *jsonscan.Scanner, kind noticeKind) {
 	n.kind = max(n.kind, kind)
 	switch kind {
 	case noticeEnvelope:
@@ -108,7 +112,6 @@ func (n *notice) field(s *jsonscan.Scanner, key []byte) bool {
 	default:
 		s.Skip()
 	}
-	return true
 }
 
 var noticeKinds = map[string]noticeKind{

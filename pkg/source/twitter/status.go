@@ -67,90 +67,95 @@ func (e *entities) reset() {
 
 // read reads a tweet, or, where n is given, any message: n takes what tells the
 // other kinds apart.
-func (t *status) read(s *jsonscan.Scanner, n *notice) {
+func (t *status) read(s *jsonscan.Scanner, names *names, n *notice) {
 	t.scanned = scanned{}
 	t.base.reset()
 	t.extended.reset()
+	last := names.status.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		t.field(s, s.Key(), n)
-	}
-}
-
-func (t *status) field(s *jsonscan.Scanner, key []byte, n *notice) {
-	switch string(key) {
-	case "id":
-		t.id = s.Raw()
-	case "id_str":
-		t.idStr = s.Raw()
-	case "created_at":
-		t.created = s.Str()
-	case "text":
-		t.text = s.Str()
-		t.hasText = true
-	case "full_text":
-		t.fullText = s.Str()
-		t.hasText = true
-	case "truncated":
-		t.truncated = s.Bool()
-	case "in_reply_to_status_id":
-		t.replyID = s.Raw()
-	case "in_reply_to_status_id_str":
-		t.replyIDStr = s.Raw()
-	case "in_reply_to_user_id":
-		t.replyUser = s.Raw()
-	case "in_reply_to_user_id_str":
-		t.replyUserStr = s.Raw()
-	case "in_reply_to_screen_name":
-		t.replyHandle = s.Str()
-	case "user":
-		t.hasUser = s.Peek() == '{'
-		t.user.read(s)
-	case "retweeted_status":
-		t.hasReposted = t.nested(s, t.reposts)
-	case "quoted_status":
-		t.hasQuoted = t.nested(s, t.quotes)
-	case "quoted_status_id":
-		t.quotedID = s.Raw()
-	case "quoted_status_id_str":
-		t.quotedIDStr = s.Raw()
-	case "extended_tweet":
-		t.hasExtended = s.Peek() == '{'
-		t.readExtended(s)
-	case "entities":
-		t.base.read(s)
-	case "extended_entities":
-		t.base.readExtended(s)
-	case "possibly_sensitive":
-		t.sensitive = s.Bool()
-	case "lang":
-		t.lang = s.Str()
-	default:
-		if n == nil || !n.field(s, key) {
+		last = s.Field(names.status, last)
+		if !t.field(s, last.Number, names) && (n == nil || !n.field(s, last.Number)) {
 			s.Skip()
 		}
 	}
 }
 
+// field takes the value of a tweet's field and reports whether it did.
+func (t *status) field(s *jsonscan.Scanner, field int, names *names) bool {
+	switch field {
+	case fieldID:
+		t.id = s.Raw()
+	case fieldIDStr:
+		t.idStr = s.Raw()
+	case fieldCreatedAt:
+		t.created = s.Str()
+	case fieldText:
+		t.text = s.Str()
+		t.hasText = true
+	case fieldFullText:
+		t.fullText = s.Str()
+		t.hasText = true
+	case fieldTruncated:
+		t.truncated = s.Bool()
+	case fieldReplyID:
+		t.replyID = s.Raw()
+	case fieldReplyIDStr:
+		t.replyIDStr = s.Raw()
+	case fieldReplyUser:
+		t.replyUser = s.Raw()
+	case fieldReplyUserStr:
+		t.replyUserStr = s.Raw()
+	case fieldReplyHandle:
+		t.replyHandle = s.Str()
+	case fieldUser:
+		t.hasUser = s.Peek() == '{'
+		t.user.read(s, names.user)
+	case fieldReposted:
+		t.hasReposted = t.nested(s, t.reposts, names)
+	case fieldQuoted:
+		t.hasQuoted = t.nested(s, t.quotes, names)
+	case fieldQuotedID:
+		t.quotedID = s.Raw()
+	case fieldQuotedIDStr:
+		t.quotedIDStr = s.Raw()
+	case fieldExtendedTweet:
+		t.hasExtended = s.Peek() == '{'
+		t.readExtended(s, names)
+	case fieldEntities:
+		t.base.read(s, names)
+	case fieldExtendedEntities:
+		t.base.readExtended(s, names)
+	case fieldSensitive:
+		t.sensitive = s.Bool()
+	case fieldLang:
+		t.lang = s.Str()
+	default:
+		return false
+	}
+	return true
+}
+
 // nested reads a tweet inside this one and reports whether there is one.
-func (t *status) nested(s *jsonscan.Scanner, place *status) bool {
+func (t *status) nested(s *jsonscan.Scanner, place *status, names *names) bool {
 	if place == nil {
 		s.Skip()
 		return false
 	}
 	there := s.Peek() == '{'
-	place.read(s, nil)
+	place.read(s, names, nil)
 	return there
 }
 
-func (t *status) readExtended(s *jsonscan.Scanner) {
+func (t *status) readExtended(s *jsonscan.Scanner, names *names) {
+	last := names.extended.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		switch string(s.Key()) {
-		case "full_text":
+		switch last = s.Field(names.extended, last); last.Number {
+		case fieldFullText:
 			t.longText = s.Str()
-		case "entities":
-			t.extended.read(s)
-		case "extended_entities":
-			t.extended.readExtended(s)
+		case fieldEntities:
+			t.extended.read(s, names)
+		case fieldExtendedEntities:
+			t.extended.readExtended(s, names)
 		default:
 			s.Skip()
 		}
@@ -158,7 +163,7 @@ func (t *status) readExtended(s *jsonscan.Scanner) {
 }
 
 // The fields of an account that are used; when all were seen, the rest, which is
-// nine tenths, is left behind at once.
+// most of it, is left behind at once.
 const (
 	seenID = 1 << iota
 	seenHandle
@@ -168,27 +173,28 @@ const (
 	seenAll = 1<<iota - 1
 )
 
-func (u *user) read(s *jsonscan.Scanner) {
+func (u *user) read(s *jsonscan.Scanner, names *jsonscan.Fields) {
 	*u = user{}
 	seen := 0
+	last := names.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		switch string(s.Key()) {
-		case "id":
+		switch last = s.Field(names, last); last.Number {
+		case fieldID:
 			u.id = s.Raw()
-		case "id_str":
+		case fieldIDStr:
 			if u.idStr = s.Raw(); present(u.idStr) {
 				seen |= seenID
 			}
-		case "screen_name":
+		case fieldHandle:
 			u.handle = s.Str()
 			seen |= seenHandle
-		case "name":
+		case fieldName:
 			u.name = s.Str()
 			seen |= seenName
-		case "followers_count":
+		case fieldFollowers:
 			u.followers = followers(s)
 			seen |= seenFollowers
-		case "verified":
+		case fieldVerified:
 			u.verified = s.Bool()
 			seen |= seenVerified
 		default:
@@ -210,29 +216,31 @@ func followers(s *jsonscan.Scanner) int64 {
 	return n + 1
 }
 
-func (e *entities) read(s *jsonscan.Scanner) {
+func (e *entities) read(s *jsonscan.Scanner, names *names) {
+	last := names.entities.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		switch string(s.Key()) {
-		case "hashtags":
-			e.hashtags = readTexts(s, e.hashtags[:0], "text")
-		case "symbols":
-			e.cashtags = readTexts(s, e.cashtags[:0], "text")
-		case "user_mentions":
-			e.mentions = readTexts(s, e.mentions[:0], "screen_name")
-		case "urls":
-			e.urls = readLinks(s, e.urls[:0])
-		case "media":
-			e.media = readMedia(s, e.media[:0])
+		switch last = s.Field(names.entities, last); last.Number {
+		case fieldHashtags:
+			e.hashtags = readTexts(s, e.hashtags[:0], names.tag)
+		case fieldSymbols:
+			e.cashtags = readTexts(s, e.cashtags[:0], names.tag)
+		case fieldMentions:
+			e.mentions = readTexts(s, e.mentions[:0], names.mention)
+		case fieldURLs:
+			e.urls = readLinks(s, e.urls[:0], names.link)
+		case fieldMedia:
+			e.media = readMedia(s, e.media[:0], names.medium)
 		default:
 			s.Skip()
 		}
 	}
 }
 
-func (e *entities) readExtended(s *jsonscan.Scanner) {
+func (e *entities) readExtended(s *jsonscan.Scanner, names *names) {
+	last := names.entities.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		if string(s.Key()) == "media" {
-			e.extended = readMedia(s, e.extended[:0])
+		if last = s.Field(names.entities, last); last.Number == fieldMedia {
+			e.extended = readMedia(s, e.extended[:0], names.medium)
 		} else {
 			s.Skip()
 		}
@@ -240,10 +248,11 @@ func (e *entities) readExtended(s *jsonscan.Scanner) {
 }
 
 // readTexts reads one field of each object of an array.
-func readTexts(s *jsonscan.Scanner, list []jsonscan.String, field string) []jsonscan.String {
+func readTexts(s *jsonscan.Scanner, list []jsonscan.String, names *jsonscan.Fields) []jsonscan.String {
 	for more := s.Array(); more; more = s.NextElement() {
+		last := names.Begin()
 		for more := s.Object(); more; more = s.NextField() {
-			if string(s.Key()) == field {
+			if last = s.Field(names, last); last.Number == fieldText {
 				list = append(list, s.Str())
 				s.SkipRest()
 				break
@@ -254,14 +263,15 @@ func readTexts(s *jsonscan.Scanner, list []jsonscan.String, field string) []json
 	return list
 }
 
-func readLinks(s *jsonscan.Scanner, list []link) []link {
+func readLinks(s *jsonscan.Scanner, list []link, names *jsonscan.Fields) []link {
 	for more := s.Array(); more; more = s.NextElement() {
 		var l link
+		last := names.Begin()
 		for more := s.Object(); more; more = s.NextField() {
-			switch string(s.Key()) {
-			case "url":
+			switch last = s.Field(names, last); last.Number {
+			case fieldURL:
 				l.short = s.Str()
-			case "expanded_url":
+			case fieldExpanded:
 				l.expanded = s.Str()
 			default:
 				s.Skip()
@@ -272,20 +282,21 @@ func readLinks(s *jsonscan.Scanner, list []link) []link {
 	return list
 }
 
-func readMedia(s *jsonscan.Scanner, list []medium) []medium {
+func readMedia(s *jsonscan.Scanner, list []medium, names *jsonscan.Fields) []medium {
 	for more := s.Array(); more; more = s.NextElement() {
 		var m medium
+		last := names.Begin()
 		for more := s.Object(); more; more = s.NextField() {
-			switch string(s.Key()) {
-			case "media_url_https":
+			switch last = s.Field(names, last); last.Number {
+			case fieldFile:
 				m.file = s.Str()
-			case "url":
+			case fieldURL:
 				m.short = s.Str()
-			case "type":
+			case fieldType:
 				m.typ = s.Str()
-			case "ext_alt_text":
+			case fieldAlt:
 				m.alt = s.Str()
-			case "video_info":
+			case fieldVideo:
 				m.video = bestVariant(s)
 			default:
 				s.Skip()

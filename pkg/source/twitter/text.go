@@ -50,35 +50,44 @@ const scheme = "http"
 // appendText appends raw as a person reads it to the empty b, at least as far as
 // a text may be long.
 func appendText(b []byte, raw string, links []textLink) []byte {
-	for i := 0; i < len(raw) && len(b) <= event.MaxText; {
-		switch c := raw[i]; c {
+	copied := 0 // what of raw is in b, or left out
+	for i := 0; i < len(raw) && len(b)+i-copied <= event.MaxText; {
+		switch raw[i] {
 		case '&':
-			decoded, size := reference(raw[i:])
-			b = append(b, decoded)
-			i += size
-			continue
-		case 'h':
-			l := linkAt(raw[i:], links)
-			if l == nil {
-				break
-			}
-			i += len(l.short)
-			if !l.medium {
-				b = append(b, l.target...)
+			if decoded, size := reference(raw[i:]); size > 0 {
+				b = append(append(b, raw[copied:i]...), decoded)
+				i += size
+				copied = i
 				continue
 			}
-			// One of the spaces around it goes with it.
-			if n := len(b); n > 0 && b[n-1] == ' ' {
-				b = b[:n-1]
-			} else if n == 0 && i < len(raw) && raw[i] == ' ' {
-				i++
+		case 'h':
+			if l := linkAt(raw[i:], links); l != nil {
+				b = append(b, raw[copied:i]...)
+				i += len(l.short)
+				if !l.medium {
+					b = append(b, l.target...)
+				} else {
+					b, i = leaveOut(b, raw, i)
+				}
+				copied = i
+				continue
 			}
-			continue
 		}
-		b = append(b, raw[i])
 		i++
 	}
-	return b
+	return append(b, raw[copied:]...)
+}
+
+// leaveOut takes one of the spaces around a link that is left out: the one before
+// it, or at the front of the text the one after it, at i.
+func leaveOut(b []byte, raw string, i int) ([]byte, int) {
+	switch n := len(b); {
+	case n > 0 && b[n-1] == ' ':
+		b = b[:n-1]
+	case n == 0 && i < len(raw) && raw[i] == ' ':
+		i++
+	}
+	return b, i
 }
 
 // linkAt finds the link that text begins with: the longest that ends before
@@ -109,7 +118,7 @@ func stands(text, short string) bool {
 }
 
 // reference reads the character reference that text, which begins with &, begins
-// with. Twitter writes three of them.
+// with; its size is 0 where it is none. Twitter writes three of them.
 func reference(text string) (decoded byte, size int) {
 	switch {
 	case strings.HasPrefix(text, "&amp;"):
@@ -119,5 +128,5 @@ func reference(text string) (decoded byte, size int) {
 	case strings.HasPrefix(text, "&gt;"):
 		return '>', 4
 	}
-	return '&', 1
+	return 0, 0
 }
