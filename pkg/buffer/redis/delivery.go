@@ -20,7 +20,9 @@ const (
 
 // Take leases up to most frames: those whose lease ended first, then the oldest
 // of each source, a different source first each time. It returns as soon as it
-// has one, and with none after a second.
+// has one, and with none after a second. The end of ctx ends the waiting; what a
+// take that was under way got is returned, or it would be nobody's until its
+// lease ends.
 //
 // Errors: transients; none as long as there is a frame to return.
 func (b *Buffer) Take(ctx context.Context, most int) ([]event.Delivery, error) {
