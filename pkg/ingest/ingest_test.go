@@ -447,6 +447,9 @@ func TestSamplerTellsWhatItKeptBack(t *testing.T) {
 	if skipped, pass := s.pass(now.Add(samplePause)); !pass || skipped != 5 {
 		t.Errorf("after the pause: passed %v, %d skipped, want true, 5", pass, skipped)
 	}
+	if skipped, pass := s.pass(now.Add(2 * samplePause)); !pass || skipped != 0 {
+		t.Errorf("after another pause: passed %v, %d skipped, want true, 0", pass, skipped)
+	}
 }
 
 // run starts in and returns where its error will come.

@@ -149,6 +149,9 @@ func TestMisdeeds(t *testing.T) {
 					if diff := cmp.Diff(rkeys(30), f.seen); diff != "" {
 						t.Errorf("(-want +got):\n%s", diff)
 					}
+					if misdeed >= jetstreamtest.Junk && len(f.waits) > 0 {
+						t.Errorf("connected again after %v, want the stream to go on", f.waits)
+					}
 				})
 			})
 		}

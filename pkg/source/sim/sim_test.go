@@ -158,7 +158,10 @@ func check(t *testing.T, ev *event.Event) {
 	if !utf8.ValidString(ev.Text) || strings.ContainsAny(ev.Text, "{}") || strings.Contains(ev.Text, "  ") {
 		t.Errorf("text %q", ev.Text)
 	}
-	for _, tag := range ev.Hashtags {
+	for i, tag := range ev.Hashtags {
+		if slices.Contains(ev.Hashtags[:i], tag) {
+			t.Errorf("tag %q stands twice in %q", tag, ev.Text)
+		}
 		if !strings.Contains(ev.Text, "#"+tag) {
 			t.Errorf("tag %q is not in %q", tag, ev.Text)
 		}
