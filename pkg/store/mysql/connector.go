@@ -12,11 +12,13 @@ import (
 
 // session is said by every connection, so that nothing depends on how a server
 // is set up. Text is handled as bytes: the columns say that it is UTF-8, and
-// refuse what is not.
+// refuse what is not. A process that hangs within a transaction, which only those
+// of internal/registry can, loses it after 10 s.
 const session = "SET NAMES binary;" +
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;" +
 	"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'," +
-	" time_zone = '+00:00', autocommit = 1, unique_checks = 1, innodb_lock_wait_timeout = 5"
+	" time_zone = '+00:00', autocommit = 1, unique_checks = 1, innodb_lock_wait_timeout = 5" +
+	" /*M!100600 , idle_transaction_timeout = 10 */" // MariaDB alone knows it
 
 // connector makes the connections of a store.
 type connector struct{ driver.Connector }

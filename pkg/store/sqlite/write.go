@@ -20,54 +20,42 @@ import (
 type writer struct {
 	db *sql.DB
 
-	mu         sync.Mutex
-	statements map[string]*sql.Stmt
+	mu       sync.Mutex
+	prepared map[string]*sql.Stmt
 }
 
-func newWriter(db *sql.DB) *writer {
-	return &writer{db: db, statements: make(map[string]*sql.Stmt)}
-}
+func newWriter(db *sql.DB) *writer { return &writer{db: db} }
 
 func (w *writer) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var errs []error
-	for _, s := range w.statements {
+	for _, s := range w.prepared {
 		errs = append(errs, s.Close())
 	}
+	w.prepared = nil
 	return errors.Join(errs...)
 }
 
-// prepared gives a statement, prepared once.
-func (w *writer) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if s := w.statements[text]; s != nil {
-		return s, nil
-	}
-	s, err := w.db.PrepareContext(ctx, text)
-	if err == nil {
-		w.statements[text] = s
-	}
-	return s, err
-}
-
-// prepare makes sure of all statements before the transaction takes the only
+// prepare prepares all statements once, before a transaction takes the only
 // connection.
 func (w *writer) prepare(ctx context.Context) (map[string]*sql.Stmt, error) {
-	all := make(map[string]*sql.Stmt)
-	for _, text := range []string{
-		readFrame, readEvent, readAuthor, readAccounts, claimFrame,
-		updateEvent, removeEvent, insertEvent, takeNumbers, takePlaces, makeMatch, loseMatch, markMatch,
-		markAccount, countAccounts,
-	} {
-		s, err := w.prepared(ctx, text)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.prepared == nil {
+		w.prepared = make(map[string]*sql.Stmt)
+	}
+	for _, text := range texts {
+		if w.prepared[text] != nil {
+			continue
+		}
+		s, err := w.db.PrepareContext(ctx, text) //nolint:sqlclosecheck // close does it
 		if err != nil {
 			return nil, err
 		}
-		all[text] = s
+		w.prepared[text] = s
 	}
-	return all, nil
+	return w.prepared, nil
 }
 
 // The statements of a write.
@@ -92,48 +80,62 @@ const (
 	countAccounts = "UPDATE counters SET value = value + 1 WHERE name = 'accounts'"
 )
 
+var texts = []string{
+	readFrame, readEvent, readAuthor, readAccounts, claimFrame, updateEvent, removeEvent, insertEvent,
+	takeNumbers, takePlaces, makeMatch, loseMatch, markMatch, markAccount, countAccounts,
+}
+
 func (w *writer) Try(ctx context.Context, f func(write.Tx) error) error {
 	return w.transact(ctx, func(t *tx) error { return f(t) })
 }
 
 func (w *writer) transact(ctx context.Context, f func(*tx) error) error {
-	statements, err := w.prepare(ctx)
+	prepared, err := w.prepare(ctx)
 	if err != nil {
 		return err
 	}
 	return inTransaction(ctx, w.db, func(sqlTx *sql.Tx) error {
-		return f(&tx{Tx: sqlTx, statements: statements, bound: make(map[string]*sql.Stmt)})
+		return f(&tx{Tx: sqlTx, prepared: prepared, bound: make(map[string]statement)})
 	})
 }
 
 // tx is write.Tx.
 type tx struct {
 	*sql.Tx
-	statements map[string]*sql.Stmt
-	bound      map[string]*sql.Stmt // to this transaction
+	prepared map[string]*sql.Stmt
+	bound    map[string]statement
 }
 
-func (t *tx) stmt(ctx context.Context, text string) *sql.Stmt {
-	s := t.bound[text]
-	if s == nil {
-		s = t.StmtContext(ctx, t.statements[text]) //nolint:sqlclosecheck // ends with the transaction
+// statement is a prepared statement bound to a transaction, with which it ends.
+// Begun, a transaction takes some milliseconds; a context that may end would
+// cost each of its thousands of statements a goroutine, so they get another.
+type statement struct{ sql *sql.Stmt }
+
+func (s statement) exec(ctx context.Context, args ...any) (sql.Result, error) {
+	return s.sql.ExecContext(context.WithoutCancel(ctx), args...)
+}
+
+func (s statement) row(ctx context.Context, args ...any) *sql.Row {
+	return s.sql.QueryRowContext(context.WithoutCancel(ctx), args...)
+}
+
+func (t *tx) stmt(ctx context.Context, text string) statement {
+	s, ok := t.bound[text]
+	if !ok {
+		s = statement{t.StmtContext(ctx, t.prepared[text])}
 		t.bound[text] = s
 	}
 	return s
 }
 
-// exec runs a statement. Begun, a transaction takes some milliseconds; a context
-// that may end would cost each of its thousands of statements a goroutine.
 func (t *tx) exec(ctx context.Context, text string, args ...any) error {
-	ctx = context.WithoutCancel(ctx)
-	_, err := t.stmt(ctx, text).ExecContext(ctx, args...)
+	_, err := t.stmt(ctx, text).exec(ctx, args...)
 	return err
 }
 
 // row reads one row; found is false where there is none.
 func (t *tx) row(ctx context.Context, text string, arg any, into ...any) (found bool, err error) {
-	ctx = context.WithoutCancel(ctx)
-	err = t.stmt(ctx, text).QueryRowContext(ctx, arg).Scan(into...)
+	err = t.stmt(ctx, text).row(ctx, arg).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -167,7 +169,7 @@ func (t *tx) Know(ctx context.Context, q *write.Question) (*write.Answer, error)
 
 // knowAuthors looks for deleted accounts, if there ever was one.
 func (t *tx) knowAuthors(ctx context.Context, q *write.Question, a *write.Answer) error {
-	if err := t.stmt(ctx, readAccounts).QueryRowContext(ctx).Scan(&a.Accounts); err != nil || a.Accounts == 0 {
+	if err := t.stmt(ctx, readAccounts).row(ctx).Scan(&a.Accounts); err != nil || a.Accounts == 0 {
 		return err
 	}
 	for _, id := range q.Authors {
@@ -230,7 +232,7 @@ func (t *tx) Apply(ctx context.Context, p *write.Plan) error {
 		return nil
 	}
 	var last int64
-	if err := t.stmt(ctx, takeNumbers).QueryRowContext(ctx, now(), p.Numbers).Scan(&last); err != nil {
+	if err := t.stmt(ctx, takeNumbers).row(ctx, now(), p.Numbers).Scan(&last); err != nil {
 		return err
 	}
 	return t.writeMatches(ctx, p, last-int64(p.Numbers)+1)
@@ -242,7 +244,7 @@ func (t *tx) checkAccounts(ctx context.Context, p *write.Plan) error {
 		return nil
 	}
 	var accounts int64
-	err := t.stmt(ctx, readAccounts).QueryRowContext(ctx).Scan(&accounts)
+	err := t.stmt(ctx, readAccounts).row(ctx).Scan(&accounts)
 	if err == nil && accounts != p.Accounts {
 		err = write.ErrConflict
 	}
@@ -251,7 +253,7 @@ func (t *tx) checkAccounts(ctx context.Context, p *write.Plan) error {
 
 func (t *tx) claim(ctx context.Context, claims []event.Delivery, finish bool) error {
 	for i := range claims {
-		result, err := t.stmt(ctx, claimFrame).ExecContext(ctx, claims[i].ID[:], claims[i].Stamp, finish, now())
+		result, err := t.stmt(ctx, claimFrame).exec(ctx, claims[i].ID[:], claims[i].Stamp, finish, now())
 		if err != nil {
 			return err
 		}
@@ -284,7 +286,7 @@ func (t *tx) writeEvents(ctx context.Context, p *write.Plan) error {
 		return nil
 	}
 	var last int64
-	if err := t.stmt(ctx, takePlaces).QueryRowContext(ctx, now(), len(p.Inserted)).Scan(&last); err != nil {
+	if err := t.stmt(ctx, takePlaces).row(ctx, now(), len(p.Inserted)).Scan(&last); err != nil {
 		return err
 	}
 	p.Place(last - int64(len(p.Inserted)) + 1)

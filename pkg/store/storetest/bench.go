@@ -15,6 +15,7 @@ import (
 // and 4 filters at once: rows of posts that a hundred users keep, where nearly
 // all is match rows, and rows of posts that one user keeps.
 func BenchmarkWrite(b *testing.B, open Open) {
+	b.Helper()
 	for _, kept := range []int{100, 1} {
 		for _, writers := range []int{1, 2, 4} {
 			b.Run(fmt.Sprintf("kept=%d/writers=%d", kept, writers), func(b *testing.B) {
@@ -28,6 +29,7 @@ func BenchmarkWrite(b *testing.B, open Open) {
 const batchRows = 1000
 
 func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
+	b.Helper()
 	s := open(b)
 	w := newWorld(s)
 	batches := make([]*event.Batch, b.N)

@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
-	"riffle/pkg/store"
 )
 
 // testClaims: a frame is written by its latest delivery, once.
-func testClaims(t *testing.T, s *store.Store) {
+func testClaims(sc scene) {
+	t, s := sc.T, sc.store
 	for _, test := range []struct {
 		name     string
 		before   []int64 // stamps of deliveries that were finished, in this order
@@ -80,7 +80,8 @@ var notText = []byte("{\"text\":\"\xff\xfe\"}")
 
 // testClaimRace: many deliveries of one frame at once, all with the same
 // verdicts: those that succeed finish the frame once and make one match.
-func testClaimRace(t *testing.T, s *store.Store) {
+func testClaimRace(sc scene) {
+	t, s := sc.T, sc.store
 	const frames, deliveries = 20, 8
 	w := newWorld(s)
 	for f := range frames {

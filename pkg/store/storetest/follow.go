@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"testing"
 
 	"riffle/pkg/event"
-	"riffle/pkg/store"
 )
 
 // Feed is what following needs of a store.
@@ -18,7 +16,8 @@ type Feed interface {
 
 // testFollow: a reader who follows next sees every change, once and in order,
 // while four filters write.
-func testFollow(t *testing.T, s *store.Store) {
+func testFollow(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	missed, err := Follow(t.Context(), s, w.base)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
-	"riffle/pkg/store"
 )
 
 // model is a store in memory, in the plainest way: what each event's newest
@@ -141,7 +140,8 @@ const modelUsers = 4
 
 // testModel: random verdicts, one batch after the other: after each, what is
 // stored and what a follower knows is what the model says.
-func testModel(t *testing.T, s *store.Store) {
+func testModel(sc scene) {
+	t, s := sc.T, sc.store
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
@@ -227,7 +227,8 @@ func randomVerdict(random *rand.Rand) verdict {
 // testModelAtOnce: four filters write all versions of some events, each several
 // times, in random order and at once. What comes out is what the newest version
 // says.
-func testModelAtOnce(t *testing.T, s *store.Store) {
+func testModelAtOnce(sc scene) {
+	t, s := sc.T, sc.store
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()

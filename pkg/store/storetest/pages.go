@@ -8,11 +8,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
-	"riffle/pkg/store"
 )
 
 // testPages: both directions, page by page.
-func testPages(t *testing.T, s *store.Store) {
+func testPages(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	empty := w.query(t, event.Query{User: 1})
 	if len(empty.Changes) != 0 || empty.More || empty.Prev != 0 {
@@ -103,7 +103,8 @@ func testPages(t *testing.T, s *store.Store) {
 
 // testFilters: by tag and by rule, in both directions, with work that is
 // bounded.
-func testFilters(t *testing.T, s *store.Store) {
+func testFilters(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	start := w.query(t, event.Query{User: 1}).Next
 	for i := range 30 {
@@ -161,7 +162,8 @@ func testFilters(t *testing.T, s *store.Store) {
 }
 
 // testByID: matches by their ids, which are their user's alone.
-func testByID(t *testing.T, s *store.Store) {
+func testByID(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	w.write(t,
 		verdict{key: "a", version: 1, users: []int64{1, 2}},

@@ -34,7 +34,8 @@ func wantError(t *testing.T, what string, got, want error) {
 	}
 }
 
-func testUsers(t *testing.T, s *store.Store) {
+func testUsers(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	ann, other := w.person(t, "ann"), w.person(t, "Ann ")
 	if ann.ID == other.ID || time.Since(ann.CreatedAt).Abs() > time.Hour {
@@ -102,7 +103,8 @@ func linksOf(t *testing.T, s *store.Store, user int64) map[string]bool {
 	}
 }
 
-func testLinks(t *testing.T, s *store.Store) {
+func testLinks(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	ann, bob := w.person(t, "ann"), w.person(t, "bob")
 	wantError(t, "LinkAccount of nobody", s.LinkAccount(t.Context(), 1<<60, "twitter:1"), event.ErrNotFound)
@@ -121,7 +123,8 @@ func testLinks(t *testing.T, s *store.Store) {
 	}
 }
 
-func testTokens(t *testing.T, s *store.Store) {
+func testTokens(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	ann, bob := w.person(t, "ann"), w.person(t, "bob")
 	hash := sha256.Sum256([]byte(w.prefix))
@@ -155,7 +158,8 @@ func testTokens(t *testing.T, s *store.Store) {
 	}
 }
 
-func testLogins(t *testing.T, s *store.Store) {
+func testLogins(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	ann := w.person(t, "ann")
 	for i, test := range []struct {
@@ -179,7 +183,8 @@ func testLogins(t *testing.T, s *store.Store) {
 	}
 }
 
-func testRules(t *testing.T, s *store.Store) {
+func testRules(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	ann, bob := w.person(t, "ann"), w.person(t, "bob")
 	want := rule.Rule{User: ann.ID, Value: "Cäts 😀", Canonical: "cäts 😀", Tag: "t ", Action: rule.Drop, Enabled: true}
@@ -248,7 +253,8 @@ func testRuleCounts(t *testing.T, s *store.Store, r rule.Rule) {
 
 // testRuleNumbers: who follows the rules by number hears of every change, while
 // four users change theirs at once.
-func testRuleNumbers(t *testing.T, s *store.Store) {
+func testRuleNumbers(sc scene) {
+	t, s := sc.T, sc.store
 	const writers, changes = 4, 15
 	w := newWorld(s)
 	done := make(chan struct{})

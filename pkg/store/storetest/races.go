@@ -13,7 +13,8 @@ import (
 
 // testDeletionRace: posts and their deletions at once, in either order: in the
 // end no post is left, nor its text.
-func testDeletionRace(t *testing.T, s *store.Store) {
+func testDeletionRace(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	const posts = 60
 	var filters sync.WaitGroup
@@ -37,7 +38,8 @@ func testDeletionRace(t *testing.T, s *store.Store) {
 }
 
 // testAccountRace: an account is deleted while four filters write its posts.
-func testAccountRace(t *testing.T, s *store.Store) {
+func testAccountRace(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	for round := range 10 {
 		author := fmt.Sprint("ann", round)
@@ -87,7 +89,8 @@ func wantNothing(t *testing.T, w world, user int64) {
 }
 
 // testManyMatches: an event that more users keep than one transaction writes.
-func testManyMatches(t *testing.T, s *store.Store) {
+func testManyMatches(sc scene) {
+	t, s := sc.T, sc.store
 	const users = 9000
 	w := newWorld(s)
 	everybody := make([]int64, users)
@@ -145,7 +148,8 @@ func lastNumber(t *testing.T, w world, user int64) int64 {
 
 // testRefusedRows: what the database can't hold is told from what may pass, and
 // leaves nothing behind.
-func testRefusedRows(t *testing.T, s *store.Store) {
+func testRefusedRows(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	b := w.batch(verdict{key: "good", version: 1, users: []int64{1}}, verdict{key: "bad", version: 1, users: []int64{1}})
 	b.Verdicts[1].JSON = notText

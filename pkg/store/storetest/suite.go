@@ -10,13 +10,19 @@ import (
 // Open gives an empty store with the newest schema; each call gives another.
 type Open func(tb testing.TB) *store.Store
 
+// scene is one case of the suite.
+type scene struct {
+	*testing.T
+	store *store.Store
+}
+
 // Run tests a dialect.
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	shared := open(t)
 	for _, group := range []struct {
 		name string
-		run  func(t *testing.T, s *store.Store)
+		run  func(scene)
 	}{
 		{"versions", testVersions},
 		{"claims", testClaims},
@@ -40,12 +46,12 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
-			group.run(t, shared)
+			group.run(scene{t, shared})
 		})
 	}
 	for _, alone := range []struct {
 		name string
-		run  func(t *testing.T, s *store.Store)
+		run  func(scene)
 	}{
 		{"newest events", testNewestEvents},
 		{"purge", testPurge},
@@ -53,7 +59,7 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(alone.name, func(t *testing.T) {
 			t.Parallel()
-			alone.run(t, open(t))
+			alone.run(scene{t, open(t)})
 		})
 	}
 }

@@ -33,7 +33,8 @@ func newest(t *testing.T, s *store.Store) []string {
 }
 
 // testNewestEvents: samples and kept events, newest first, deletions honoured.
-func testNewestEvents(t *testing.T, s *store.Store) {
+func testNewestEvents(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	if got := newest(t, s); len(got) != 0 {
 		t.Errorf("an empty store has %q", got)
@@ -74,7 +75,8 @@ func purge(t *testing.T, s *store.Store, keep store.Retention) int64 {
 }
 
 // testPurge: what is too old goes, what is not stays, and readers are told.
-func testPurge(t *testing.T, s *store.Store) {
+func testPurge(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	start := w.query(t, event.Query{User: 1}).Next
 	frame := w.batch(verdict{key: "a", version: 1, users: []int64{1, 2}}, verdict{key: "b", version: 1, users: []int64{1}})
@@ -142,7 +144,8 @@ func purgeKept(t *testing.T, w world, start int64) {
 	}
 }
 
-func testStats(t *testing.T, s *store.Store) {
+func testStats(sc scene) {
+	t, s := sc.T, sc.store
 	w := newWorld(s)
 	w.person(t, "ann")
 	w.write(t, verdict{key: "a", version: 1, users: []int64{1}})

@@ -6,7 +6,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
-	"riffle/pkg/store"
 )
 
 // step is a batch and what it changes for readers who had read all.
@@ -17,7 +16,8 @@ type step struct {
 
 // testVersions: the newest version of an event wins, and each match has the
 // right changes.
-func testVersions(t *testing.T, s *store.Store) {
+func testVersions(sc scene) {
+	t, s := sc.T, sc.store
 	for _, test := range versionTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

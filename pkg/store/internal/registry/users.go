@@ -117,10 +117,10 @@ func (r *Registry) removeBelongings(ctx context.Context, tx *sql.Tx, user int64)
 // removeNumbered marks a user's rows as gone, each under a number of its own:
 // readers page by number.
 func (r *Registry) removeNumbered(ctx context.Context, tx *sql.Tx, table string, user int64) error {
-	counter, clear := table, ""
+	counter, also := table, ""
 	switch table {
 	case "rules":
-		clear = ", unique_as = NULL"
+		also = ", unique_as = NULL"
 	case "accounts":
 		counter = "links"
 	}
@@ -134,7 +134,7 @@ func (r *Registry) removeNumbered(ctx context.Context, tx *sql.Tx, table string,
 	}
 	for i, n := range numbers {
 		_, err := tx.ExecContext(ctx,
-			"UPDATE "+table+" SET gone = 1, number = ?"+clear+" WHERE user_id = ? AND number = ?", next+int64(i), user, n)
+			"UPDATE "+table+" SET gone = 1, number = ?"+also+" WHERE user_id = ? AND number = ?", next+int64(i), user, n)
 		if err != nil {
 			return err
 		}
