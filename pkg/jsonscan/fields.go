@@ -19,7 +19,9 @@ type Field struct {
 	Number int
 
 	text string // as it stands in most messages: "name":
-	next *Field // which came after it last time
+	// next is the field that came after it last time, and second the one before
+	// that was another: most objects have a field that not all have.
+	next, second *Field
 }
 
 // Bounds of what is remembered of a feed that makes names up.
@@ -31,7 +33,8 @@ const (
 // NewFields makes Fields of names with their numbers, which are above 0.
 func NewFields(numbers map[string]int) *Fields {
 	f := &Fields{numbers: numbers, seen: make(map[string]*Field)}
-	f.begin.next, f.other.next = &f.other, &f.other
+	f.other = Field{next: &f.other, second: &f.other}
+	f.begin = f.other
 	return f
 }
 
@@ -41,12 +44,22 @@ func (f *Fields) Begin() *Field { return &f.begin }
 // Field takes the name of a field, as Key does, and moves to its value. last is
 // the field before it in the object.
 func (s *Scanner) Field(f *Fields, last *Field) *Field {
-	next := last.next
-	if n := len(next.text); n > 0 && len(s.data)-s.pos >= n && string(s.data[s.pos:s.pos+n]) == next.text {
-		s.pos += n
+	if next := last.next; s.follows(next.text) {
+		s.pos += len(next.text)
 		return next
 	}
+	if second := last.second; s.follows(second.text) {
+		s.pos += len(second.text)
+		last.next, last.second = second, last.next
+		return second
+	}
 	return s.lookUp(f, last)
+}
+
+// follows reports whether text comes next. Nothing does not.
+func (s *Scanner) follows(text string) bool {
+	n := len(text)
+	return n > 0 && len(s.data)-s.pos >= n && string(s.data[s.pos:s.pos+n]) == text
 }
 
 // lookUp finds the field and remembers that it came after last.
@@ -63,7 +76,7 @@ func (s *Scanner) lookUp(f *Fields, last *Field) *Field {
 			return &f.other
 		}
 	}
-	last.next = field
+	last.next, last.second = field, last.next
 	return field
 }
 
@@ -75,7 +88,7 @@ func (f *Fields) add(name, text []byte) *Field {
 	if number == 0 && (len(f.seen) >= maxSeen || len(name) > maxName || !plain) {
 		return nil
 	}
-	field := &Field{Number: number, next: &f.other}
+	field := &Field{Number: number, next: &f.other, second: &f.other}
 	if plain {
 		field.text = string(text)
 	}

@@ -239,9 +239,8 @@ func (s *Scanner) Skip() {
 	case '"':
 		s.pos = stringEnd(s.data, s.pos+1)
 	case '{', '[':
-		// Empty ones are common enough to look for them first: "urls":[].
-		if i := s.pos + 1; i < len(s.data) && s.data[i] == c+2 {
-			s.pos += 2
+		if end := shortEnd(s.data, s.pos, c+2); end > 0 {
+			s.pos = end
 			return
 		}
 		s.pos = containerEnd(s.data, s.pos, 0)

@@ -93,6 +93,21 @@ func (s *walk) escaped(slashes uint64) uint64 {
 	return (even ^ sequences<<1) & follows
 }
 
+// shortEnd gives the end of the object or array that begins at i if it is empty
+// or holds a few numbers, as in "urls":[] and "indices":[12,35]; else 0.
+func shortEnd(data []byte, i int, closing byte) int {
+	const short = 16
+	for j := i + 1; j < len(data) && j < i+short; j++ {
+		switch c := data[j]; {
+		case c == closing:
+			return j + 1
+		case c > '9' || c < ',':
+			return 0
+		}
+	}
+	return 0
+}
+
 // containerEnd gives the end of the object or array that begins at i, or, where
 // depth is 1, of the one that i lies in; -1 when there is none.
 func containerEnd(data []byte, i, depth int) int {

@@ -56,10 +56,11 @@ func (d *Draft) cut(s string, limit int) string {
 // Add appends s to a list of the event, unless it is empty or already there. A
 // full list stays as it is, and the event is marked as truncated.
 func (d *Draft) Add(list *[]string, s string) {
-	if s == "" || slices.Contains(*list, s) {
+	full := len(*list) >= event.MaxList
+	if s == "" || full && d.Event.Truncated || slices.Contains(*list, s) {
 		return
 	}
-	if len(*list) >= event.MaxList {
+	if full {
 		d.Event.Truncated = true
 		return
 	}

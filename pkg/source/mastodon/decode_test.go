@@ -240,6 +240,7 @@ func TestHTML(t *testing.T) {
 		{`a <a href="x`, "a"},
 		{`a</>b</ x>c<?php x ?>d<!doctype html>e<!-- f -->g<!-->h<!--->i<!--j--!>k`, "abcdeghik"},
 		{`a<!-- b`, "a"},
+		{`a<!---!>b-->c<!--!>d-->e<!---->f<!----!>g<!--- -->h<!-- ---->i<!-- --- -->j<!--->k`, "acefghijk"},
 		{`a<script>if (x < "</p>") {}</script >b<style>p{}</style>c`, "abc"},
 		{`a<title>t</titlex></title>b<plaintext>c</p>`, "ab"},
 		{`<a href="https://e.example/long/path" class="x"><span class="invisible">https://</span><span class="ellipsis">e.example/long</span><span class="invisible">/path</span></a>!`, "https://e.example/long/path!"},

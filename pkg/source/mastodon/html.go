@@ -91,23 +91,27 @@ func (b *textBuilder) markup(s string) string {
 	return s[1:]
 }
 
-// commentEnd gives the length of the comment that s begins with.
+// commentEnd gives the length of the comment that s begins with. It ends at -->
+// or --!>, or at once with <!--> or <!--->.
 func commentEnd(s string) int {
 	const opening = len("<!--")
-	rest := s[opening:]
-	switch {
-	case strings.HasPrefix(rest, ">"):
+	if strings.HasPrefix(s[opening:], ">") {
 		return opening + 1
-	case strings.HasPrefix(rest, "->"):
-		return opening + 2
 	}
-	end := len(s)
-	for _, closing := range [...]string{"-->", "--!>"} {
-		if i := strings.Index(rest, closing); i >= 0 {
-			end = min(end, opening+i+len(closing))
+	// The dashes that open it may close it too, but for <!--!>.
+	for i := opening - 2; ; i++ {
+		next := strings.Index(s[i:], "--")
+		if next < 0 {
+			return len(s)
+		}
+		i += next
+		switch rest := s[i+2:]; {
+		case i >= opening-1 && strings.HasPrefix(rest, ">"):
+			return i + 3
+		case i >= opening && strings.HasPrefix(rest, "!>"):
+			return i + 4
 		}
 	}
-	return end
 }
 
 // tag reads a tag and gives what follows it; one that is not closed swallows the
