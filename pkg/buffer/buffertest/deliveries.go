@@ -195,6 +195,9 @@ func testDepth(t scene) {
 	check("pushed", event.Depth{Frames: 4, Events: 12, Bytes: size(frames...), Oldest: start})
 	taken := takeExactly(t, b, 2)
 	check("taken", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 2, Oldest: start})
+	must(t, b.GiveBack(t.Context(), taken[:1]))
+	check("the oldest waits", event.Depth{Frames: 3, Events: 9, Bytes: size(frames[0], frames[2], frames[3]), InFlight: 1, Oldest: start})
+	taken[0] = takeExactly(t, b, 1)[0]
 	must(t, b.Ack(t.Context(), taken[:1]))
 	check("acknowledged", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 1, Oldest: start + 3})
 	must(t, b.Ack(t.Context(), taken[:1]))

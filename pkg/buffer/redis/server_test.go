@@ -398,7 +398,7 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	frames := buffertest.Frames(t, 2, 3)
-	for _, source := range []string{"one", "t{w}o"} {
+	for _, source := range []string{"one", "}two{"} {
 		w := b.Writer(source, "w")
 		again(t, func(ctx context.Context) error { _, err := w.Position(ctx); return err })
 		push(t, w, event.FrameID{}, frames...)
