@@ -41,7 +41,7 @@ test-race: ## run all tests under the race detector
 
 .PHONY: lint
 lint: $(LINT) ## check the code's form and the direction of imports
-	$(LINT) run
+	$(LINT) run --allow-parallel-runners
 	go mod tidy -diff
 
 $(LINT): scripts/tools/go.mod scripts/tools/go.sum
