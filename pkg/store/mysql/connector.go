@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // session is said by every connection, so that nothing depends on how a server
@@ -21,43 +22,75 @@ const session = "SET NAMES binary;" +
 	" /*M!100600 , idle_transaction_timeout = 10 */" // MariaDB alone knows it
 
 // connector makes the connections of a store.
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
+	// packet is the longest packet that the server takes, as it said last.
+	packet atomic.Int64
+}
 
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+// maxTransaction is how much text a transaction writes where the server takes
+// that much: larger ones are not faster.
+const maxTransaction = 4 << 20
+
+// transaction is how much text fits into one packet: quoting may double it, and
+// ids and numbers come on top.
+func (c *connector) transaction() int {
+	packet := c.packet.Load()
+	if packet == 0 {
+		return maxTransaction
+	}
+	return int(min(packet/3, maxTransaction))
+}
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := greet(ctx, conn); err != nil {
+	if err := c.greet(ctx, conn); err != nil {
 		_ = conn.Close() // it is of no use
 		return nil, err
 	}
 	return conn, nil
 }
 
-func greet(ctx context.Context, conn driver.Conn) error {
-	text, err := version(ctx, conn)
+// greet makes sure that the server will do, and says what this side relies on.
+func (c *connector) greet(ctx context.Context, conn driver.Conn) error {
+	row, err := first(ctx, conn, "SELECT VERSION(), @@max_allowed_packet")
 	if err != nil {
 		return err
 	}
-	if err := checkVersion(text); err != nil {
+	if err := checkVersion(row[0]); err != nil {
 		return err
 	}
+	packet, err := strconv.ParseInt(row[1], 10, 64)
+	if err != nil {
+		return err
+	}
+	c.packet.Store(packet)
 	_, err = conn.(driver.ExecerContext).ExecContext(ctx, session, nil)
 	return err
 }
 
-func version(ctx context.Context, conn driver.Conn) (text string, err error) {
-	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "SELECT VERSION()", nil)
+// first gives the two columns of a query's first row.
+func first(ctx context.Context, conn driver.Conn, query string) (texts [2]string, err error) {
+	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, query, nil)
 	if err != nil {
-		return "", err
+		return texts, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	row := make([]driver.Value, 1)
+	row := make([]driver.Value, len(texts))
 	if err := rows.Next(row); err != nil {
-		return "", errors.Join(err, io.ErrUnexpectedEOF)
+		return texts, errors.Join(err, io.ErrUnexpectedEOF)
 	}
-	return fmt.Sprintf("%s", row[0]), nil
+	for i, value := range row {
+		if text, ok := value.([]byte); ok {
+			texts[i] = string(text)
+			continue
+		}
+		texts[i] = fmt.Sprint(value)
+	}
+	return texts, nil
 }
 
 // VersionError says that a server is older than the oldest that will do.

@@ -28,7 +28,6 @@ const (
 	maxConnections = 24
 	maxIdle        = 8
 	maxIdleTime    = 5 * time.Minute
-	maxTransaction = 4 << 20
 )
 
 // Open makes a store of mysql://user:pass@host:port/db[?params]; see
@@ -53,7 +52,8 @@ func open(url string) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector{inner})
+	connector := &connector{Connector: inner}
+	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxIdle)
 	db.SetConnMaxIdleTime(maxIdleTime)
@@ -71,7 +71,7 @@ func open(url string) (*store.Store, error) {
 		DB:         db,
 		Writing:    db,
 		Clock:      micros,
-		Dialect:    &dialect{db: db, writer: write.NewWriter(&writer{db: db}, maxTransaction), mark: mark(config)},
+		Dialect:    &dialect{db: db, writer: write.NewWriter(&writer{db: db}, connector.transaction), mark: mark(config)},
 		Migrations: provider,
 		Registry: registry.New(db, db, registry.Dialect{
 			Clock:    micros,

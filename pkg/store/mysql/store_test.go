@@ -282,8 +282,39 @@ func TestLocksEndWithFailure(t *testing.T) {
 	}
 }
 
-// TestPoolIsEnough: a store that holds as many connections as its server lets it
-// goes on when others took the rest.
+// TestSmallPackets: a batch that is longer than the server's longest packet is
+// written in several; an event that is longer is refused alone.
+func TestSmallPackets(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartMariaDB(t, "--max-allowed-packet=1M")
+	s := openAt(t, server.URL)
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	post := func(key string, size int) event.Verdict {
+		return event.Verdict{
+			Event: &event.Event{Key: key}, JSON: []byte(`"` + strings.Repeat("\\\\", size/2) + `"`), // doubled when it is quoted
+			Matches: []event.Match{{User: 1}},
+		}
+	}
+	b := &event.Batch{Deliveries: []event.Delivery{{ID: event.FrameID{1}}}}
+	for i := range 20 {
+		b.Verdicts = append(b.Verdicts, post("test:"+strconv.Itoa(i), 200<<10))
+	}
+	if err := s.Write(t.Context(), b); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	if page, err := s.Matches(t.Context(), event.Query{User: 1, Limit: 100}); err != nil || len(page.Changes) != 20 {
+		t.Errorf("Matches: %d, %v, want 20", len(page.Changes), err)
+	}
+	b = &event.Batch{Verdicts: []event.Verdict{post("test:long", 600<<10)}}
+	if err := s.Write(t.Context(), b); !errors.Is(err, event.ErrRow) {
+		t.Errorf("Write of an event that is too long: got %v, want %v", err, event.ErrRow)
+	}
+}
+
+// TestTooManyConnections: a server that has no connection left may have one
+// later.
 func TestTooManyConnections(t *testing.T) {
 	t.Parallel()
 	server := testenv.StartMariaDB(t, "--max-connections=10") // the least there can be

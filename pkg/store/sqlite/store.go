@@ -114,7 +114,7 @@ type dialect struct {
 
 func newDialect(reading, writing *sql.DB) *dialect {
 	w := newWriter(writing)
-	return &dialect{reading: reading, writing: writing, statements: w, writer: write.NewWriter(w, maxTransaction)}
+	return &dialect{reading: reading, writing: writing, statements: w, writer: write.NewWriter(w, func() int { return maxTransaction })}
 }
 
 func (d *dialect) Mark(err error) error { return mark(err) }

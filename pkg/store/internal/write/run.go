@@ -65,16 +65,17 @@ const (
 // Writer writes batches. It may be used by many at once.
 type Writer struct {
 	dialect Dialect
-	// bytes is how much one transaction writes, where its rows allow that.
-	bytes int
+	// bytes tells how much one transaction may write.
+	bytes func() int
 	// accounts is the number of account deletions as last seen, plus one.
 	accounts atomic.Int64
 	// doubt is for how many more parts nothing is taken for granted.
 	doubt atomic.Int64
 }
 
-// NewWriter makes a writer.
-func NewWriter(d Dialect, bytes int) *Writer { return &Writer{dialect: d, bytes: bytes} }
+// NewWriter makes a writer. bytes tells how much text one transaction may write;
+// a row that is longer gets one of its own.
+func NewWriter(d Dialect, bytes func() int) *Writer { return &Writer{dialect: d, bytes: bytes} }
 
 // caution is for how many parts everything is looked up after one in which an
 // event was not new: such events come in crowds, as when a file is read twice.
@@ -84,9 +85,9 @@ const caution = 64
 //
 // Errors: event.ErrRefused; those of the dialect, which marks transient ones.
 func (w *Writer) Write(ctx context.Context, b *event.Batch) error {
-	parts, accounts := split(b, w.bytes)
+	parts, accounts := split(b, w.bytes())
 	if len(accounts) > 0 {
-		if err := w.forget(ctx, b.Deliveries, accounts); err != nil {
+		if err := w.forget(ctx, parts[0].claims, accounts); err != nil {
 			return err
 		}
 	}
@@ -218,7 +219,7 @@ func (p *part) readSome(ctx context.Context, tx Tx, seqs []int64) (more bool, er
 	if err != nil {
 		return false, err
 	}
-	lost, err := tx.Matches(ctx, &Range{Events: seqs, Limit: maxRows, Users: piece.judged, Older: piece.lastVersion()})
+	lost, err := tx.Matches(ctx, piece.losers(seqs))
 	if err != nil {
 		return false, err
 	}

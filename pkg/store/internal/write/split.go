@@ -1,6 +1,7 @@
 package write
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -11,7 +12,7 @@ import (
 // least one. Verdicts stay in order, since a later one may be about the same
 // event.
 func split(b *event.Batch, bytes int) (parts []part, accounts []Account) {
-	s := splitter{claims: b.Deliveries, maxBytes: bytes}
+	s := splitter{claims: latest(b.Deliveries), maxBytes: bytes}
 	for i := range b.Verdicts {
 		v := &b.Verdicts[i]
 		if v.Event.Account {
@@ -26,6 +27,14 @@ func split(b *event.Batch, bytes int) (parts []part, accounts []Account) {
 
 // matchBytes guesses the size of a match, whose rules are not yet JSON.
 const matchBytes = 256
+
+// latest gives each frame's latest delivery.
+func latest(deliveries []event.Delivery) []event.Delivery {
+	claims := slices.SortedFunc(slices.Values(deliveries), func(a, b event.Delivery) int {
+		return cmp.Or(compareIDs(a.ID, b.ID), cmp.Compare(b.Stamp, a.Stamp))
+	})
+	return slices.CompactFunc(claims, func(a, b event.Delivery) bool { return a.ID == b.ID })
+}
 
 type splitter struct {
 	claims      []event.Delivery
@@ -82,15 +91,13 @@ func pieceOf(v *event.Verdict) piece {
 	return p
 }
 
-// lastVersion is the version below which live matches are lost to the piece.
-func (p *piece) lastVersion() int64 {
-	switch {
-	case p.forgotten:
-		return math.MaxInt64
-	case p.deleted:
-		return math.MaxInt64
+// losers asks for live matches that are lost to the piece, or to the deletion
+// that it became.
+func (p *piece) losers(seqs []int64) *Range {
+	if p.deleted || p.forgotten {
+		return &Range{Events: seqs, Limit: maxRows, Older: math.MaxInt64}
 	}
-	return p.version
+	return &Range{Events: seqs, Limit: maxRows, Older: p.version, Users: p.judged}
 }
 
 func (p *piece) users() []int64 {
