@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -48,7 +49,12 @@ func Compare(tb testing.TB, decoder event.Decoder, twin Twin, msg []byte) (*even
 }
 
 // Diff compares two events; an empty list is none.
-func Diff(want, got *event.Event) string { return cmp.Diff(want, got, cmpopts.EquateEmpty()) }
+func Diff(want, got *event.Event) string {
+	if reflect.DeepEqual(want, got) {
+		return "" // the other way takes a hundred times as long
+	}
+	return cmp.Diff(want, got, cmpopts.EquateEmpty())
+}
 
 func text(err error) string {
 	if err == nil {

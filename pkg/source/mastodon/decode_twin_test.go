@@ -306,7 +306,7 @@ func (t *reading) content(ev *event.Event, r *statusRead) {
 		links, media = append(links, content.card.URL), append(media, content.card)
 	}
 	ev.Links, ev.Media = t.List(links), t.Media(media)
-	reply := t.reply(ev, r)
+	reply := t.reply(r)
 	switch {
 	case r.reposted != nil:
 		ref := t.ref(r.reposted)
@@ -319,7 +319,7 @@ func (t *reading) content(ev *event.Event, r *statusRead) {
 	}
 }
 
-func (t *reading) reply(ev *event.Event, r *statusRead) *event.Ref {
+func (t *reading) reply(r *statusRead) *event.Ref {
 	var ref event.Ref
 	if id, ok := identity(r.fields["in_reply_to_id"]); ok {
 		ref.Key = t.key(id)

@@ -329,7 +329,7 @@ func TestRejections(t *testing.T) {
 	}
 	decoder := native.NewDecoder("")
 	for _, test := range tests {
-		_, err := shrinktest.Compare(t, decoder, func(msg []byte) (*event.Event, error) {
+		_, err := shrinktest.Compare(t, decoder, func([]byte) (*event.Event, error) {
 			return nil, shrink.Reject(test.want)
 		}, []byte(test.message))
 		if invalid, ok := errors.AsType[*event.InvalidError](err); !ok || invalid.Reason != test.want {

@@ -191,7 +191,9 @@ func TestBrokenUnicodeIsMended(t *testing.T) {
 // TestSharedData runs over captured tweets where they are.
 func TestSharedData(t *testing.T) {
 	t.Parallel()
-	for _, pattern := range []string{"tweets-*.ndjson.gz", "stream-messages-twitter.ndjson"} {
+	for _, pattern := range []string{
+		"tweets-sample-*", "tweets-filter-*", "tweets-en-*", "tweets-rumoureval*", "tweets-library-*", "stream-messages-twitter.ndjson",
+	} {
 		t.Run(pattern, func(t *testing.T) {
 			t.Parallel()
 			var tally shrinktest.Tally
