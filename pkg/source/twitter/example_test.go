@@ -27,12 +27,12 @@ func ExampleDecoder_Decode() {
 		case err != nil:
 			fmt.Println(err)
 		default:
-			fmt.Println(ev.Key, ev.Deleted, ev.Text)
+			fmt.Printf("%s %v %q\n", ev.Key, ev.Deleted, ev.Text)
 		}
 	}
 	// Output:
-	// twitter:7 false Tide & gulls http://example.org/tide
-	// twitter:7 true
+	// twitter:7 false "Tide & gulls http://example.org/tide"
+	// twitter:7 true ""
 	// passed over: limit
 	// event: rejected: no_id
 }
