@@ -13,10 +13,13 @@ LINT    := bin/golangci-lint
 DEV     := riffle-data/dev
 # ARGS is handed to what is run: make run ARGS='--source stdin:'.
 ARGS    ?=
+FUZZTIME ?= 10s
+# Captured streams, where there are any beside the project: some tests read them.
+export SHARED_DATA ?= $(realpath ../shared/data)
 
 .PHONY: help
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the four binaries into bin/
@@ -38,6 +41,20 @@ test: ## run all tests, with a real Redis and MariaDB (installed where missing)
 test-race: ## run all tests under the race detector
 	scripts/setup
 	scripts/with-servers go test -race ./...
+
+.PHONY: e2e
+e2e: ## run the real binaries as a user would, over a real Redis and MariaDB
+	scripts/setup
+	scripts/with-servers go test -count=1 ./pkg/e2e
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (default 10s)
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## measure against the numbers of the design (ARGS='-short', '-list', '-row NAME')
+	scripts/setup
+	go run -C bench . $(ARGS)
 
 .PHONY: lint
 lint: $(LINT) ## check the code's form and the direction of imports
