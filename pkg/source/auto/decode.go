@@ -28,11 +28,9 @@ func NewDecoder(d Decoders) *Decoder { return &Decoder{decoders: d} }
 
 // Decode shrinks one message of any network.
 //
-// In:     msg as the decoders of the networks take it, but for a bare id, which
-//
-//	could be anything.
-//
-// Out:    as theirs.
+// In: msg as the decoders of the networks take it, but for a bare id, which could
+// be anything.
+// Out: as theirs.
 // Errors: theirs; *event.InvalidError for a message of none of them.
 // Source: docs/events.md, "Telling networks apart".
 func (d *Decoder) Decode(ev *event.Event, msg []byte) error {

@@ -53,11 +53,9 @@ func NewDecoder() *Decoder { return &Decoder{} }
 
 // Decode shrinks one message.
 //
-// In:     msg is one JSON object as Jetstream's /subscribe sends it.
-// Out:    a post, a repost, or a deletion; strings of ev are valid until the
-//
-//	next call, for as long as msg stays as it is.
-//
+// In: msg is one JSON object as Jetstream's /subscribe sends it.
+// Out: a post, a repost, or a deletion; strings of ev are valid until the next
+// call, for as long as msg stays as it is.
 // Errors: *event.InvalidError; *event.PassedOverError for what is no post, under
 // the name of its collection or kind.
 // Source: docs/events.md, "Bluesky".

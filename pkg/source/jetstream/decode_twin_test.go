@@ -122,6 +122,10 @@ var (
 	rkeyForm   = regexp.MustCompile(`^[A-Za-z0-9._:~-]+$`)
 	uriForm    = regexp.MustCompile(`^at://((did:[A-Za-z0-9._%-]+:[A-Za-z0-9._:%-]+)/([A-Za-z0-9.-]+)/([A-Za-z0-9._:~-]+))$`)
 	momentForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?$`)
+	bareForm   = regexp.MustCompile(`(?i)^(https://)?(http://)?(www\.)?`)
+	dotsForm   = regexp.MustCompile(`(…|\.\.\.)$`)
+	beforeCash = regexp.MustCompile(`(?:^|[\s\p{Z}\x{85}\v([{"'])$`)
+	afterCash  = regexp.MustCompile(`^(?:$|[^\pL\p{Nd}_$])`)
 	cashForm   = regexp.MustCompile(`[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?`)
 )
 
@@ -264,10 +268,9 @@ func (t *reading) quietObject(raw json.RawMessage) shrinktest.Object {
 
 // short says whether shown is a short form of uri.
 func short(shown, uri string) bool {
-	bare := regexp.MustCompile(`(?i)^(https://)?(http://)?(www\.)?`)
-	begun := regexp.MustCompile(`(…|\.\.\.)$`).ReplaceAllString(shown, "")
-	full := bare.ReplaceAllString(uri, "")
-	part := bare.ReplaceAllString(begun, "")
+	begun := dotsForm.ReplaceAllString(shown, "")
+	full := bareForm.ReplaceAllString(uri, "")
+	part := bareForm.ReplaceAllString(begun, "")
 	fold := func(s string) string {
 		return strings.Map(func(r rune) rune {
 			if r >= 'A' && r <= 'Z' {
@@ -364,20 +367,18 @@ func ref(uri string) *event.Ref {
 
 // cashtags finds the $ signs one by one.
 func cashtags(text string) (list []string) {
-	before := regexp.MustCompile(`(?:^|[\s\p{Z}\x{85}\v([{"'])$`)
-	after := regexp.MustCompile(`^(?:$|[^\pL\p{Nd}_$])`)
 	for i := range len(text) {
-		if text[i] != '$' || !before.MatchString(text[:i]) {
+		if text[i] != '$' || !beforeCash.MatchString(text[max(0, i-utf8.UTFMax):i]) {
 			continue
 		}
 		symbol := cashForm.FindString(text[i+1:])
 		if !strings.HasPrefix(text[i+1:], symbol) {
 			continue
 		}
-		if dot := strings.IndexAny(symbol, "._"); dot > 0 && !after.MatchString(text[i+1+len(symbol):]) {
+		if dot := strings.IndexAny(symbol, "._"); dot > 0 && !afterCash.MatchString(text[i+1+len(symbol):]) {
 			symbol = symbol[:dot]
 		}
-		if symbol != "" && after.MatchString(text[i+1+len(symbol):]) {
+		if symbol != "" && afterCash.MatchString(text[i+1+len(symbol):]) {
 			list = append(list, symbol)
 		}
 	}

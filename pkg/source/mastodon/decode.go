@@ -47,15 +47,11 @@ func NewDecoder(host string, audience ...string) *Decoder {
 
 // Decode shrinks one message.
 //
-// In:     msg is a status, an envelope of the WebSocket stream
-//
-//	({"event":…,"payload":…}), one event of the server-sent stream with its
-//	lines event: and data:, one such line, or the bare id of a deletion.
-//
-// Out:    strings of ev are valid until the next call, for as long as msg stays
-//
-//	as it is.
-//
+// In: msg is a status, an envelope of the WebSocket stream
+// ({"event":…,"payload":…}), one event of the server-sent stream with its lines
+// event: and data:, one such line, or the bare id of a deletion.
+// Out: strings of ev are valid until the next call, for as long as msg stays as
+// it is.
 // Errors: *event.InvalidError; *event.PassedOverError for the messages of a
 // stream that are no posts.
 // Source: docs/events.md, "Mastodon".

@@ -43,14 +43,10 @@ func NewDecoder(source string) *Decoder { return &Decoder{source: source} }
 
 // Decode reads one event or deletion.
 //
-// In:     msg is one JSON object as in docs/events.md; fields that are not there
-//
-//	are ignored.
-//
-// Out:    strings of ev are valid until the next call, for as long as msg stays
-//
-//	as it is.
-//
+// In: msg is one JSON object as in docs/events.md; fields that are not there are
+// ignored.
+// Out: strings of ev are valid until the next call, for as long as msg stays as
+// it is.
 // Errors: *event.InvalidError; *event.PassedOverError for a blank line.
 // Source: docs/events.md, "An event in JSON".
 func (d *Decoder) Decode(ev *event.Event, msg []byte) error {

@@ -37,11 +37,9 @@ func NewDecoder() *Decoder {
 
 // Decode shrinks one message of a stream, or one tweet of the REST API.
 //
-// In:     msg is one JSON object, or an empty keep-alive line.
-// Out:    a tweet or the deletion of a tweet or account; strings of ev are valid
-//
-//	until the next call, for as long as msg stays as it is.
-//
+// In: msg is one JSON object, or an empty keep-alive line.
+// Out: a tweet, or the deletion of a tweet or account; strings of ev are valid
+// until the next call, for as long as msg stays as it is.
 // Errors: *event.InvalidError; *event.PassedOverError for the messages of a
 // stream that are no posts.
 // Source: docs/events.md, "Twitter".
