@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,9 @@ type Config struct {
 	Log    *zap.Logger
 	// Registerer takes the counters; nil: nothing is counted.
 	Registerer prometheus.Registerer
+	// Rate is how many requests a second one token may make in the long run; 0:
+	// DefaultRate, negative: any number.
+	Rate float64
 	// Version is this build's, shown by /v1/status.
 	Version string
 	// Now is the clock; nil: time.Now.
@@ -56,15 +60,19 @@ type Config struct {
 // API answers requests. New builds it, Run keeps its background parts going,
 // Handler or Serve takes the requests.
 type API struct {
-	store   Store
-	depths  DepthReader
-	stages  StageReader
-	log     *zap.Logger
-	now     func() time.Time
-	version string
+	store      Store
+	depths     DepthReader
+	stages     StageReader
+	log        *zap.Logger
+	now        func() time.Time
+	version    string
+	rate       float64
+	ratePolicy string
 
 	counters *counters
 	tokens   *tokenCache
+	rounds   *rounds
+	pages    *pageCache
 	news     *news
 	health   *health
 	recent   *recent
@@ -94,6 +102,8 @@ func New(config Config) (*API, error) {
 		log: config.Log, now: now, version: config.Version,
 		counters: counters,
 		tokens:   newTokenCache(config.Store, now, config.Log),
+		rounds:   newRounds(config.Store),
+		pages:    newPageCache(now),
 		news:     newNews(config.Store, config.Log),
 		health:   &health{store: config.Store, log: config.Log, gauge: counters},
 		recent:   &recent{reader: config.Store, now: now},
@@ -101,7 +111,9 @@ func New(config Config) (*API, error) {
 		requests: newRequestIDs(),
 		previews: make(chan struct{}, previews),
 		stopping: make(chan struct{}),
+		rate:     cmp.Or(config.Rate, DefaultRate),
 	}
+	a.ratePolicy = ratePolicy(a.rate)
 	a.routes = a.mux()
 	return a, nil
 }
@@ -121,18 +133,17 @@ type route struct {
 	serve  func(w http.ResponseWriter, r *http.Request, who *identity) error
 	// offline calls work while the store is away.
 	offline bool
-	// params: the call reads parameters, and says which it does not know; the
-	// others take none.
-	params bool
+	// params are those that the call knows.
+	params []string
 }
 
 func (a *API) table() []route {
 	return []route{
-		{pattern: "GET /v1/matches", scopes: reading, serve: a.listMatches, params: true},
+		{pattern: "GET /v1/matches", scopes: reading, serve: a.listMatches, params: matchParameters},
 		{pattern: "GET /v1/matches/{id}", scopes: reading, serve: a.showMatch},
-		{pattern: "GET /v1/stream", scopes: reading, serve: a.serveStream, params: true},
-		{pattern: "GET /v1/feeds/{token}/atom", serve: a.serveAtom, params: true},
-		{pattern: "GET /v1/feeds/{token}/json", serve: a.serveJSONFeed, params: true},
+		{pattern: "GET /v1/stream", scopes: reading, serve: a.serveStream, params: streamParameters},
+		{pattern: "GET /v1/feeds/{token}/atom", serve: a.serveAtom, params: feedParameters},
+		{pattern: "GET /v1/feeds/{token}/json", serve: a.serveJSONFeed, params: feedParameters},
 		{pattern: "GET /v1/rules", scopes: reading, serve: a.listRules},
 		{pattern: "POST /v1/rules", scopes: writing, serve: a.addRule},
 		{pattern: "GET /v1/rules/{id}", scopes: reading, serve: a.showRule},
@@ -163,6 +174,7 @@ func (a *API) mux() *http.ServeMux {
 	}
 	mux.HandleFunc("GET /livez", a.live)
 	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /openapi.json", a.showOpenAPI)
 	a.addPage(mux)
 	mux.Handle("/", a.fallback(mux))
 	return mux

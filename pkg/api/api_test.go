@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/http"
@@ -344,8 +345,10 @@ func TestTokenCache(t *testing.T) {
 func TestTokenCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	cache := newTokenCache(newMemory(time.Now), time.Now, zap.NewNop())
-	for range tokenEntries + 10 {
-		cache.entry(auth.NewToken().Hash())
+	for i := range uint64(tokenEntries + 10) {
+		var hash [32]byte
+		binary.LittleEndian.PutUint64(hash[:], i)
+		cache.entry(hash)
 	}
 	if got := len(cache.entries); got > tokenEntries {
 		t.Errorf("got %d entries, want at most %d", got, tokenEntries)
@@ -586,6 +589,35 @@ func TestCursorMovesOn(t *testing.T) {
 		keep(t, w.store, w.alice.ID, "test:1", "hers", "not wanted", 1)
 		if got := poll(); got == first {
 			t.Error("got the same next after a change that was filtered out, want it moved on")
+		}
+	})
+}
+
+// patchy finds nothing in the first stretch it looks at, and says that there is
+// more.
+type patchy struct {
+	*memory
+	first int64
+}
+
+func (p *patchy) Matches(ctx context.Context, q event.Query) (event.Page, error) {
+	if q.HasAfter && q.After < p.first {
+		return event.Page{More: true, Next: p.first}, nil
+	}
+	return p.memory.Matches(ctx, q)
+}
+
+func TestWaitLooksOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &patchy{memory: newMemory(time.Now)}
+		w := newWorld(t, p, time.Now)
+		p.first = p.number
+		keep(t, p, w.alice.ID, "test:1", "hers", "a", 1)
+		began := time.Now()
+		page := w.do(t, w.token(t, w.alice, auth.Read), "GET /v1/matches?wait=25s&after="+cursorOf(1), "").want(t, http.StatusOK)
+		if got := into[[]matchForm](t, page.Data); len(got) != 1 || time.Since(began) != 0 {
+			t.Errorf("got %s after %v, want the match at once", page.Data, time.Since(began))
 		}
 	})
 }

@@ -33,6 +33,7 @@ var (
 	bodyTooLarge     = kind{http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large"}
 	wrongContentType = kind{http.StatusUnsupportedMediaType, "wrong_content_type", "The body is not JSON"}
 	invalidRule      = kind{http.StatusUnprocessableEntity, "invalid_rule", "The rule cannot be understood"}
+	rateLimited      = kind{http.StatusTooManyRequests, "rate_limited", "Too many requests"}
 	internal         = kind{http.StatusInternalServerError, "internal", "Something went wrong on our side"}
 	maintenance      = kind{http.StatusServiceUnavailable, "maintenance", "Down for maintenance"}
 )

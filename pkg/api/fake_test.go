@@ -45,6 +45,7 @@ type memory struct {
 	events  []json.RawMessage
 	lookups int         // of tokens
 	asked   event.Query // for matches, last
+	pages   int         // of matches
 }
 
 func newMemory(now func() time.Time) *memory {
@@ -88,6 +89,7 @@ func (m *memory) Matches(_ context.Context, q event.Query) (event.Page, error) {
 		return event.Page{}, m.down
 	}
 	m.asked = q
+	m.pages++
 	if q.HasAfter && q.After < m.floor {
 		return event.Page{}, event.ErrCursorExpired
 	}

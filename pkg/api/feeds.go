@@ -58,8 +58,11 @@ func (a *API) serveJSONFeed(w http.ResponseWriter, r *http.Request, _ *identity)
 // serveFeed answers with the newest matches, by the token in the path: feed
 // readers send no headers. That token can do nothing else.
 func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType string, form func(*feed) ([]byte, error)) error {
-	token, err := a.feedToken(r)
+	token, entry, err := a.feedToken(r)
 	if err != nil {
+		return err
+	}
+	if err := a.charge(w.Header(), entry); err != nil {
 		return err
 	}
 	q, err := feedQuery(r)
@@ -69,7 +72,7 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	q.User = token.User
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
-	last, err := a.store.LastNumber(ctx, q.User)
+	last, err := a.rounds.last(ctx, q.User)
 	if err != nil {
 		return err
 	}
@@ -77,6 +80,7 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	header.Set("ETag", a.pageTag(last, &q))
 	header.Set("Cache-Control", "private, no-cache")
 	if hasTag(r.Header.Get("If-None-Match"), header.Get("ETag")) {
+		a.refund(header, entry)
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -95,19 +99,19 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	return nil
 }
 
-func (a *API) feedToken(r *http.Request) (auth.Token, error) {
+func (a *API) feedToken(r *http.Request) (auth.Token, *tokenEntry, error) {
 	secret, err := auth.ParseToken(r.PathValue("token"))
 	if err != nil {
-		return auth.Token{}, unauthorized.because("The feed's link is mistyped or cut.")
+		return auth.Token{}, nil, unauthorized.because("The feed's link is mistyped or cut.")
 	}
-	token, err := a.tokens.find(r.Context(), secret.Hash(), false)
+	token, entry, err := a.tokens.find(r.Context(), secret.Hash(), false)
 	if err != nil {
-		return auth.Token{}, err
+		return auth.Token{}, nil, err
 	}
 	if token.Scopes != auth.Feed {
-		return auth.Token{}, forbidden.because("Only a token of scope feed may stand in a link. Revoke this one: it has been in an address.")
+		return auth.Token{}, nil, forbidden.because("Only a token of scope feed may stand in a link. Revoke this one: it has been in an address.")
 	}
-	return token, nil
+	return token, entry, nil
 }
 
 func feedQuery(r *http.Request) (event.Query, error) {

@@ -136,10 +136,14 @@ func testFeeds(t *testing.T, w *world) {
 
 func testFeedsNotModified(t *testing.T, w *world) {
 	keep(t, w.store, w.alice.ID, "test:1", "first", "a", 1)
-	target := w.link(t, w.alice, "atom")
-	tag := w.do(t, nil, "GET "+target, "").want(t, http.StatusOK).header.Get("ETag")
-	conditional := http.Header{"If-None-Match": {tag}}
-	w.do(t, conditional, "GET "+target, "").want(t, http.StatusNotModified)
+	var target string
+	var conditional http.Header
+	for _, form := range []string{"json", "atom"} {
+		target = w.link(t, w.alice, form)
+		tag := w.do(t, nil, "GET "+target, "").want(t, http.StatusOK).header.Get("ETag")
+		conditional = http.Header{"If-None-Match": {tag}}
+		w.do(t, conditional, "GET "+target, "").want(t, http.StatusNotModified)
+	}
 	forget(t, w.store, "test:1")
 	answer := w.do(t, conditional, "GET "+target, "").want(t, http.StatusOK)
 	if entries, _ := readAtom(t, answer.body); len(entries) != 0 {
@@ -147,16 +151,18 @@ func testFeedsNotModified(t *testing.T, w *world) {
 	}
 }
 
-// TestFeedTokens holds a feed's token to the feed, and other tokens off links.
-func TestFeedTokens(t *testing.T) {
-	t.Parallel()
-	w, _ := memoryWorld(t)
+// testFeedTokens holds a feed's token to the feed, and other tokens off links.
+func testFeedTokens(t *testing.T, w *world) {
 	for _, scopes := range []auth.Scopes{auth.Read, auth.Read | auth.Write | auth.Admin, auth.Read | auth.Feed} {
 		secret := strings.TrimPrefix(w.token(t, w.alice, scopes).Get("Authorization"), "Bearer ")
-		w.do(t, nil, "GET /v1/feeds/"+secret+"/atom", "").wantFailure(t, http.StatusForbidden, "forbidden")
+		for _, form := range []string{"atom", "json"} {
+			w.do(t, nil, "GET /v1/feeds/"+secret+"/"+form, "").wantFailure(t, http.StatusForbidden, "forbidden")
+		}
 	}
 	for _, secret := range []string{"x", auth.NewToken().Reveal(), auth.NewSession().Reveal()} {
-		w.do(t, nil, "GET /v1/feeds/"+secret+"/json", "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
+		for _, form := range []string{"atom", "json"} {
+			w.do(t, nil, "GET /v1/feeds/"+secret+"/"+form, "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
+		}
 	}
 	target := w.link(t, w.alice, "atom")
 	w.do(t, nil, "GET "+target+"?limit=1", "").wantFailure(t, http.StatusBadRequest, "bad_parameter")

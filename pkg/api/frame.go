@@ -92,17 +92,24 @@ func (a *API) frame(next http.Handler) http.Handler {
 	})
 }
 
-// setHeaders sets what every answer has: it is for its asker alone, is what its
-// type says, and gives a browser nothing to run or embed.
+// everyAnswer is what every answer has: it is for its asker alone, is what its
+// type says, and gives a browser nothing to run or embed. The values are shared
+// by all answers; a handler that wants another sets it.
+var everyAnswer = http.Header{
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+	"Cache-Control":                {"no-store"},
+	"Vary":                         {"Authorization, Cookie"},
+}
+
 func setHeaders(header http.Header, id string) {
-	header.Set("X-Request-Id", id)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Vary", "Authorization, Cookie")
+	for name, values := range everyAnswer {
+		header[name] = values
+	}
+	header["X-Request-Id"] = []string{id}
 }
 
 // recovered ends a panic: it is logged with its stack, and the client is told if
@@ -160,8 +167,11 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, rt *route, out *ans
 		if out != nil {
 			out.user = who.user()
 		}
+		if err := a.charge(w.Header(), who.entry); err != nil {
+			return err
+		}
 	}
-	if !rt.params {
+	if len(rt.params) == 0 { // the others read theirs themselves
 		if _, err := parseParams(r.URL.RawQuery); err != nil {
 			return err
 		}
@@ -184,6 +194,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Del("ETag")
 	w.Header().Set("Cache-Control", "no-store")
+	if failure.kind == unauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="riffle"`) // RFC 9110 wants one
+	}
 	for name, value := range failure.header {
 		w.Header().Set(name, value)
 	}
@@ -201,7 +214,7 @@ func (a *API) fallback(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allowed := allowedMethods(mux, r)
 		if len(allowed) == 0 {
-			a.fail(w, r, notFound.because("There is no such path."))
+			a.fail(w, r, notFound.because("There is no such path; /openapi.json lists all."))
 			return
 		}
 		allow := strings.Join(allowed, ", ")

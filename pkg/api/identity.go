@@ -15,6 +15,7 @@ const sessionCookie = "riffle_session"
 // identity is who asks: the token of the request, or that of the session.
 type identity struct {
 	token auth.Token
+	entry *tokenEntry
 	// cookie says that a browser sent the session by itself, so that the
 	// request may have been made by another site.
 	cookie bool
@@ -31,7 +32,7 @@ func (a *API) identify(r *http.Request, rt *route) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := a.tokens.find(r.Context(), secret.Hash(), rt.offline)
+	token, entry, err := a.tokens.find(r.Context(), secret.Hash(), rt.offline)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -43,7 +44,7 @@ func (a *API) identify(r *http.Request, rt *route) (*identity, error) {
 	if !token.Scopes.Any(rt.scopes) {
 		return nil, lacking(token.Scopes, rt.scopes)
 	}
-	return &identity{token: token, cookie: cookie}, nil
+	return &identity{token: token, entry: entry, cookie: cookie}, nil
 }
 
 // credentials takes the token from the header, else the session from the
@@ -55,13 +56,11 @@ func credentials(r *http.Request) (secret auth.Secret, cookie bool, err error) {
 	}
 	session, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return secret, false, unauthorized.because("Send a token in the header Authorization: Bearer rfl_…, or log in.").
-			telling("WWW-Authenticate", `Bearer realm="riffle"`)
+		return secret, false, unauthorized.because("Send a token in the header Authorization: Bearer rfl_…, or log in.")
 	}
 	secret, err = auth.ParseSession(session.Value)
 	if err != nil {
-		return secret, true, unauthorized.because("The session's cookie is damaged. Log in again.").
-			telling("WWW-Authenticate", `Bearer realm="riffle"`)
+		return secret, true, unauthorized.because("The session's cookie is damaged. Log in again.")
 	}
 	return secret, true, nil
 }
@@ -96,7 +95,7 @@ func lacking(have, want auth.Scopes) error {
 // recheck asks again whether the asker's token is good: what takes long must
 // end soon after a revocation.
 func (a *API) recheck(ctx context.Context, who *identity) error {
-	_, err := a.tokens.find(ctx, who.token.Hash, false)
+	_, _, err := a.tokens.find(ctx, who.token.Hash, false)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"hash/fnv"
 	"net/http"
@@ -39,39 +40,58 @@ func (a *API) listMatches(w http.ResponseWriter, r *http.Request, who *identity)
 			return err
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		writePage(w, &page)
+		writePage(w, &page, q.HasAfter)
 		return nil
 	}
-	return a.pollMatches(w, r, q.Query)
+	return a.pollMatches(w, r, who, q.Query)
 }
 
+// revalidate lets a client keep an answer, and ask each time whether it is good.
+var revalidate = []string{"private, no-cache"}
+
 // pollMatches answers at once, with 304 where the client has the answer.
-func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, q event.Query) error {
+func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity, q event.Query) error {
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	// Read before the page: a change between the two makes the tag older than
 	// the page, and the next poll reads once too often, never too seldom.
-	last, err := a.store.LastNumber(ctx, q.User)
+	last, err := a.rounds.last(ctx, q.User)
 	if err != nil {
 		return err
 	}
 	tag := a.pageTag(last, &q)
 	header := w.Header()
 	header.Set("ETag", tag)
-	header.Set("Cache-Control", "private, no-cache")
+	header["Cache-Control"] = revalidate
 	if hasTag(r.Header.Get("If-None-Match"), tag) {
+		a.refund(header, who.entry)
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	body, ok := a.pages.get(tag)
+	if !ok {
+		if body, err = a.readPage(ctx, q, last); err != nil {
+			return err
+		}
+		a.pages.put(tag, body)
+	}
+	writeBody(w, http.StatusOK, body)
+	return nil
+}
+
+// readPage reads a page and gives the body of its answer.
+func (a *API) readPage(ctx context.Context, q event.Query, last int64) ([]byte, error) {
 	page, err := a.store.Matches(ctx, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if last <= q.After && isRecent(&q, &page) {
 		page.Next = q.After
 	}
-	writePage(w, &page)
-	return nil
+	buffer := takeBuffer()
+	defer giveBuffer(buffer)
+	*buffer = appendPage(*buffer, &page, q.HasAfter)
+	return bytes.Clone(*buffer), nil
 }
 
 // steady is how long an empty poll gives its own cursor back: the same question
@@ -123,6 +143,11 @@ func hasTag(header, tag string) bool {
 // awaitMatches reads like pollMatches, but holds an empty page back until there
 // is a change, the time is over, or the api stops.
 func (a *API) awaitMatches(ctx context.Context, who *identity, q matchQuery) (event.Page, error) {
+	release, err := who.hold()
+	if err != nil {
+		return event.Page{}, err
+	}
+	defer release()
 	waiting, cancel := a.untilStop(ctx)
 	defer cancel()
 	waiting, cancelWait := context.WithTimeout(waiting, q.wait)
@@ -149,7 +174,7 @@ func (a *API) awaitMatches(ctx context.Context, who *identity, q matchQuery) (ev
 func (a *API) readNow(ctx context.Context, q event.Query) (int64, event.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	last, err := a.store.LastNumber(ctx, q.User)
+	last, err := a.rounds.last(ctx, q.User)
 	if err != nil {
 		return 0, event.Page{}, err
 	}
@@ -178,28 +203,38 @@ func (a *API) awaitChange(ctx context.Context, who *identity, seen int64) (bool,
 
 // showMatch serves GET /v1/matches/{id}.
 func (a *API) showMatch(w http.ResponseWriter, r *http.Request, who *identity) error {
-	id := r.PathValue("id")
-	if !isMatchID(id) {
-		return event.ErrNotFound
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
-	defer cancel()
-	page, err := a.store.Matches(ctx, event.Query{User: who.user(), IDs: []string{id}, Limit: 1})
+	change, err := a.match(r.Context(), who, r.PathValue("id"))
 	if err != nil {
 		return err
-	}
-	if len(page.Changes) == 0 {
-		return event.ErrNotFound
 	}
 	w.Header().Set("Cache-Control", "private, no-cache")
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
 	b := append(*buffer, `{"summary":{},"data":`...)
-	b = appendMatch(b, &page.Changes[0])
+	b = appendMatch(b, change)
 	b = append(b, ",\"error\":null}\n"...)
 	writeBody(w, http.StatusOK, b)
 	*buffer = b
 	return nil
+}
+
+// match reads one match of the asker.
+//
+// Errors: event.ErrNotFound, also for another's and for one that is gone.
+func (a *API) match(ctx context.Context, who *identity, id string) (*event.Change, error) {
+	if !isMatchID(id) {
+		return nil, event.ErrNotFound
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	page, err := a.store.Matches(ctx, event.Query{User: who.user(), IDs: []string{id}, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Changes) == 0 {
+		return nil, event.ErrNotFound
+	}
+	return &page.Changes[0], nil
 }
 
 // pages are built in buffers that are used again.
@@ -221,13 +256,19 @@ func giveBuffer(buffer *[]byte) {
 	}
 }
 
-// writePage answers with a page of matches. It is built by hand, since the
-// events' bytes come from the store as they are delivered: encoding/json would
-// read and copy each once more.
-func writePage(w http.ResponseWriter, page *event.Page) {
+// writePage answers with a page of matches.
+func writePage(w http.ResponseWriter, page *event.Page, forwards bool) {
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	b := appendSummary(*buffer, page)
+	*buffer = appendPage(*buffer, page, forwards)
+	writeBody(w, http.StatusOK, *buffer)
+}
+
+// appendPage appends the body of an answer. It is built by hand, since the
+// events' bytes come from the store as they are delivered: encoding/json would
+// read and copy each once more.
+func appendPage(b []byte, page *event.Page, forwards bool) []byte {
+	b = appendSummary(b, page, forwards)
 	b = append(b, `,"data":[`...)
 	for i := range page.Changes {
 		if i > 0 {
@@ -235,12 +276,12 @@ func writePage(w http.ResponseWriter, page *event.Page) {
 		}
 		b = appendMatch(b, &page.Changes[i])
 	}
-	b = append(b, "],\"error\":null}\n"...)
-	writeBody(w, http.StatusOK, b)
-	*buffer = b
+	return append(b, "],\"error\":null}\n"...)
 }
 
-func appendSummary(b []byte, page *event.Page) []byte {
+// appendSummary appends the summary of a page. Where a reader of changes has not
+// come to the end yet, the next poll may come at once.
+func appendSummary(b []byte, page *event.Page, forwards bool) []byte {
 	b = append(b, `{"summary":{"count":`...)
 	b = strconv.AppendInt(b, int64(len(page.Changes)), 10)
 	b = append(b, `,"next":"`...)
@@ -257,7 +298,7 @@ func appendSummary(b []byte, page *event.Page) []byte {
 	b = strconv.AppendBool(b, page.More)
 	b = append(b, `,"poll_after_ms":`...)
 	after := pollAfter
-	if page.More {
+	if forwards && page.More {
 		after = 0
 	}
 	b = strconv.AppendInt(b, after.Milliseconds(), 10)

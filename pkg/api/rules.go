@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
@@ -140,22 +139,29 @@ func (a *API) removeRule(w http.ResponseWriter, r *http.Request, who *identity) 
 	return writeData(w, http.StatusOK, none{}, gone{decimal(id)})
 }
 
+// verdictForm is what there is to say of a rule that is not stored.
+type verdictForm struct {
+	Valid     bool      `json:"valid"`
+	Canonical *string   `json:"canonical"`
+	Errors    []mistake `json:"errors"`
+	Warnings  []mistake `json:"warnings"`
+}
+
 // validateRule serves POST /v1/rules/validate.
 func (a *API) validateRule(w http.ResponseWriter, r *http.Request, _ *identity) error {
 	var value string
 	if err := readBody(w, r, fields{"value": &value}); err != nil {
 		return err
 	}
-	canonical, wrong, warnings := checkRule(value)
-	if len(wrong) == 0 {
-		warnings = append(warnings, a.warnIfBroad(r.Context(), value)...)
+	expr, problems := rule.Parse(value)
+	form := verdictForm{}
+	form.Errors, form.Warnings = mistakesOf(problems)
+	if expr != nil {
+		canonical := expr.Canonical()
+		form.Valid, form.Canonical = true, &canonical
+		form.Warnings = append(form.Warnings, a.warnIfBroad(r.Context(), value)...)
 	}
-	return writeData(w, http.StatusOK, none{}, struct {
-		Valid     bool      `json:"valid"`
-		Canonical *string   `json:"canonical"`
-		Errors    []mistake `json:"errors"`
-		Warnings  []mistake `json:"warnings"`
-	}{len(wrong) == 0, canonical, wrong, warnings})
+	return writeData(w, http.StatusOK, none{}, form)
 }
 
 // readRule reads and checks a rule that a client sent.
@@ -178,12 +184,18 @@ func readRule(w http.ResponseWriter, r *http.Request) (rule.Rule, error) {
 	if err := rule.CheckTag(draft.Tag); err != nil {
 		return draft, badValue("tag", err.Error())
 	}
-	canonical, wrong, _ := checkRule(*value)
-	if len(wrong) > 0 {
-		return draft, invalidRule.because("%s", wrong[0].Message).with(wrong...)
+	expr, problems := rule.Parse(*value)
+	if expr == nil {
+		return draft, refused(problems)
 	}
-	draft.Value, draft.Canonical = *value, *canonical
+	draft.Value, draft.Canonical = *value, expr.Canonical()
 	return draft, nil
+}
+
+// refused tells all that is wrong with a rule.
+func refused(problems []rule.Problem) error {
+	wrong, _ := mistakesOf(problems)
+	return invalidRule.because("%s", wrong[0].Message).with(wrong...)
 }
 
 // duplicate says which rule of the user has the same canonical form.
@@ -218,32 +230,23 @@ func (a *API) writeRule(w http.ResponseWriter, r *http.Request, who *identity, s
 	return writeData(w, status, none{}, formOfRule(one, counts[one.ID], append(warningsOf(one.Value), more...)))
 }
 
-// checkRule parses a rule; canonical is nil when it has errors.
-func checkRule(value string) (canonical *string, wrong, warnings []mistake) {
-	wrong, warnings = []mistake{}, []mistake{}
-	if !utf8.ValidString(value) {
-		value = string([]rune(value))
-	}
-	parsed, problems := rule.Parse(value)
-	for i := range problems {
-		if problems[i].Warning {
-			warnings = append(warnings, mistakeOf(&problems[i]))
-		} else {
-			wrong = append(wrong, mistakeOf(&problems[i]))
-		}
-	}
-	if parsed != nil {
-		text := parsed.Canonical()
-		canonical = &text
-	}
-	return canonical, wrong, warnings
-}
-
 func warningsOf(value string) []mistake {
-	_, _, warnings := checkRule(value)
+	_, problems := rule.Parse(value)
+	_, warnings := mistakesOf(problems)
 	return warnings
 }
 
-func mistakeOf(p *rule.Problem) mistake {
-	return mistake{Code: p.Code, Offset: &p.Offset, Length: &p.Length, Message: p.Message, Hint: p.Hint}
+// mistakesOf parts errors from warnings.
+func mistakesOf(problems []rule.Problem) (wrong, warnings []mistake) {
+	wrong, warnings = []mistake{}, []mistake{}
+	for i := range problems {
+		p := &problems[i]
+		m := mistake{Code: p.Code, Offset: &p.Offset, Length: &p.Length, Message: p.Message, Hint: p.Hint}
+		if p.Warning {
+			warnings = append(warnings, m)
+		} else {
+			wrong = append(wrong, m)
+		}
+	}
+	return wrong, warnings
 }

@@ -47,6 +47,11 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request, who *identity)
 		return err
 	}
 	query.User = who.user()
+	release, err := who.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	s := &stream{api: a, who: who, query: query, writer: w, control: http.NewResponseController(w)}
 	if err := s.begin(r.Context()); err != nil || r.Method == http.MethodHead {
 		return err

@@ -22,32 +22,36 @@ func TestOverMemory(t *testing.T) {
 	runSuite(t, func(*testing.T) testStore { return newMemory(time.Now) })
 }
 
+// suite is the contract of the API, as far as the store has a part in it.
+var suite = map[string]func(*testing.T, *world){
+	"Paging":               testPaging,
+	"Changes":              testChanges,
+	"Filters":              testFilters,
+	"NotModified":          testNotModified,
+	"OneMatch":             testOneMatch,
+	"EventBytes":           testEventBytes,
+	"Rules":                testRules,
+	"InvalidRules":         testInvalidRules,
+	"DuplicateRules":       testDuplicateRules,
+	"Preview":              testPreview,
+	"Preview of another's": testPreviewOfAnothers,
+	"Feeds":                testFeeds,
+	"Feeds, unchanged":     testFeedsNotModified,
+	"Feed tokens":          testFeedTokens,
+	"Me":                   testMe,
+	"Tokens":               testTokens,
+	"TokenScopes":          testTokenScopes,
+	"Users":                testUsers,
+	"Session":              testSession,
+	"Routes x scopes":      testScopes,
+	"Another's":            testCrossUser,
+	"Revoked":              testRevoked,
+}
+
 // runSuite checks the contract of the API over a kind of store.
 func runSuite(t *testing.T, open func(*testing.T) testStore) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, *world){
-		"Paging":               testPaging,
-		"Changes":              testChanges,
-		"Filters":              testFilters,
-		"NotModified":          testNotModified,
-		"OneMatch":             testOneMatch,
-		"EventBytes":           testEventBytes,
-		"Rules":                testRules,
-		"InvalidRules":         testInvalidRules,
-		"DuplicateRules":       testDuplicateRules,
-		"Preview":              testPreview,
-		"Preview of another's": testPreviewOfAnothers,
-		"Feeds":                testFeeds,
-		"Feeds, unchanged":     testFeedsNotModified,
-		"Me":                   testMe,
-		"Tokens":               testTokens,
-		"TokenScopes":          testTokenScopes,
-		"Users":                testUsers,
-		"Session":              testSession,
-		"Routes x scopes":      testScopes,
-		"Another's":            testCrossUser,
-		"Revoked":              testRevoked,
-	} {
+	for name, test := range suite {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newWorld(t, open(t), time.Now))
@@ -68,6 +72,9 @@ func testPaging(t *testing.T, w *world) {
 		}
 		page := w.do(t, reader, "GET "+target, "").want(t, http.StatusOK)
 		summary := into[pageSummary](t, page.Summary)
+		if summary.PollAfterMS == 0 {
+			t.Error("got poll_after_ms 0 though nothing new waits")
+		}
 		matches := into[[]matchForm](t, page.Data)
 		if summary.Count != len(matches) || summary.Next == "" {
 			t.Errorf("got summary %+v of %d matches", summary, len(matches))
@@ -119,6 +126,10 @@ func testChanges(t *testing.T, w *world) {
 
 	keep(t, w.store, w.alice.ID, "test:1", "first", "a", 1)
 	keep(t, w.store, w.alice.ID, "test:2", "second", "a", 1)
+	some := into[pageSummary](t, w.do(t, reader, "GET /v1/matches?limit=1&after="+next, "").want(t, http.StatusOK).Summary)
+	if !some.More || some.PollAfterMS != 0 {
+		t.Errorf("got %+v of a page with more behind it, want the next poll at once", some)
+	}
 	if diff := cmp.Diff([]string{"new", "new"}, changes()); diff != "" {
 		t.Errorf("first changes (-want +got):\n%s", diff)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -47,6 +48,9 @@ type tokenCache struct {
 	mu      sync.Mutex
 	entries map[[32]byte]*tokenEntry
 	used    map[int64]time.Time // tokens to touch, by id
+	// revoked counts the revocations that were asked for here; what was looked
+	// up before the last one is not believed.
+	revoked atomic.Int64
 }
 
 // tokenEntry is what the last lookup of a hash said. checked is when that
@@ -54,9 +58,11 @@ type tokenCache struct {
 type tokenEntry struct {
 	mu      sync.Mutex // held while looking up, so that one asks for all
 	checked time.Time
+	revoked int64 // the cache's count when the lookup began
 	token   auth.Token
 	err     error // nil or auth.ErrUnknownToken
 	touched time.Time
+	allowed allowance
 }
 
 func newTokenCache(keeper TokenKeeper, now func() time.Time, log *zap.Logger) *tokenCache {
@@ -66,22 +72,24 @@ func newTokenCache(keeper TokenKeeper, now func() time.Time, log *zap.Logger) *t
 	}
 }
 
-// find gives the token with this hash if it is good now. Where offline is set
-// and the store is away, a token that was good within the last hour passes.
+// find gives the token with this hash if it is good now, and its entry. Where
+// offline is set and the store is away, a token that was good within the last
+// hour passes.
 //
 // Errors: auth.ErrUnknownToken; the store's, transient ones marked.
-func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (auth.Token, error) {
+func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (auth.Token, *tokenEntry, error) {
 	entry := c.entry(hash)
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
-	if c.now().Sub(entry.checked) >= tokenFresh {
+	if c.now().Sub(entry.checked) >= tokenFresh || entry.revoked != c.revoked.Load() {
 		if err := c.refresh(ctx, hash, entry); err != nil {
 			if !offline || c.now().Sub(entry.checked) > tokenGrace {
-				return auth.Token{}, err
+				return auth.Token{}, entry, err
 			}
 		}
 	}
-	return c.judge(hash, entry)
+	token, err := c.judge(hash, entry)
+	return token, entry, err
 }
 
 func (c *tokenCache) entry(hash [32]byte) *tokenEntry {
@@ -115,12 +123,12 @@ func (c *tokenCache) refresh(ctx context.Context, hash [32]byte, entry *tokenEnt
 	// Others wait for this answer: the first asker's leaving must not spoil it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	began := c.now()
+	began, revoked := c.now(), c.revoked.Load()
 	token, err := c.keeper.TokenByHash(ctx, hash)
 	if err != nil && !errors.Is(err, auth.ErrUnknownToken) {
 		return err
 	}
-	entry.checked, entry.token, entry.err = began, token, err
+	entry.checked, entry.revoked, entry.token, entry.err = began, revoked, token, err
 	return nil
 }
 
@@ -142,13 +150,9 @@ func (c *tokenCache) judge(hash [32]byte, entry *tokenEntry) (auth.Token, error)
 	return entry.token, nil
 }
 
-// forget drops what is known of all tokens, after one of them was revoked here:
-// the next use of each asks the store.
-func (c *tokenCache) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.entries)
-}
+// forget is called after a revocation here: the next use of each token asks the
+// store.
+func (c *tokenCache) forget() { c.revoked.Add(1) }
 
 // touch writes the noted uses to the store. What fails is lost: the time of
 // last use is only shown.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type world struct {
 	neighbours *neighbours
 	logs       *observer.ObservedLogs
 	alice, bob auth.User
+	produced   *produced // notes every documented answer; may be nil
 }
 
 func newWorld(t *testing.T, store testStore, now func() time.Time) *world {
@@ -83,7 +85,13 @@ func (w *world) do(t *testing.T, header http.Header, call, body string) *respons
 	}
 	recorder := httptest.NewRecorder()
 	w.api.Handler().ServeHTTP(recorder, r)
-	return read(t, call, recorder.Result())
+	answer := read(t, call, recorder.Result())
+	if r.Pattern != "/" && r.Pattern != "" && !strings.HasPrefix(r.Pattern, "GET /page") && r.Pattern != "GET /icon.svg" {
+		checkDocumented(t, method, r.Pattern, answer)
+		_, path, _ := strings.Cut(strings.TrimSuffix(r.Pattern, "{$}"), " ")
+		w.produced.note(strings.Replace(method, "HEAD", "GET", 1) + " " + path + " " + strconv.Itoa(answer.status))
+	}
+	return answer
 }
 
 func read(t *testing.T, call string, result *http.Response) *response {
@@ -98,7 +106,7 @@ func read(t *testing.T, call string, result *http.Response) *response {
 		t.Fatalf("%s: read: %v", call, err)
 	}
 	answer := &response{status: result.StatusCode, header: result.Header, body: string(body)}
-	if result.StatusCode != http.StatusNotModified && strings.HasPrefix(result.Header.Get("Content-Type"), "application/json") && len(body) > 0 {
+	if call != "GET /openapi.json" && result.StatusCode != http.StatusNotModified && strings.HasPrefix(result.Header.Get("Content-Type"), "application/json") && len(body) > 0 {
 		answer.checkEnvelope(t, call)
 	}
 	return answer
