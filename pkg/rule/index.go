@@ -158,6 +158,6 @@ func (c *change) remove(f *Filed) {
 	delete(c.index.rules, f.ID)
 	for _, w := range f.ways() {
 		c.snapshot.kinds[w.conditions[0].kind]--
-		c.edit.remove(&c.snapshot.table, f, w)
+		c.edit.remove(&c.snapshot.table, f, w.conditions, w.whole)
 	}
 }

@@ -56,3 +56,11 @@ func (k keyKind) hash(text uint64) uint64 {
 	}
 	return token.Combine(text, uint64(k))
 }
+
+// eventKey is a key that an event has.
+type eventKey struct {
+	hash uint64
+	kind keyKind
+	unit uint32 // of a word
+	name string // of a name
+}

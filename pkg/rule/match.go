@@ -22,9 +22,13 @@ type Matcher struct {
 	hits  []Hit
 
 	// Of the match that is going on:
-	rules *snapshot
-	only  []int64 // ascending; nil is everyone
-	keys  []eventKey
+	rules  *snapshot
+	only   []int64 // ascending; nil is everyone
+	leaves []*cell // of the words
+	peeked uint64  // keeps what was peeked at from being optimized away
+	// names are the keys that are names, if hasNames.
+	names    []eventKey
+	hasNames bool
 	// found are the keys but words that led to rules already: an event may have
 	// them several times. reached are the rules with several ways.
 	found, reached hashSet
@@ -43,10 +47,7 @@ func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
 		return m.hits
 	}
 	m.begin(ev, only)
-	for i := range m.post.words.keys {
-		k := &m.post.words.keys[i]
-		m.follow(m.rules.table.find(k.hash), k)
-	}
+	m.lookUpWords()
 	m.lookUpOthers()
 	m.hits = settle(m.hits)
 	return m.hits
@@ -55,7 +56,7 @@ func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
 func (m *Matcher) begin(ev *event.Event, only []int64) {
 	m.rules = m.index.current.Load()
 	m.post.read(ev)
-	m.keys = m.keys[:0]
+	m.hasNames = false
 	m.found.clear()
 	m.reached.clear()
 	m.only = m.only[:0]
@@ -70,18 +71,44 @@ func (m *Matcher) begin(ev *event.Event, only []int64) {
 
 // lookUp follows what is filed under a key of the event that is no word.
 func (m *Matcher) lookUp(k *eventKey) {
-	if s := m.rules.table.find(k.hash); s != nil && m.found.add(k.hash) {
-		m.follow(s, k)
+	s := m.rules.table.find(k.hash)
+	switch {
+	case s == nil || !m.found.add(k.hash):
+	case s.node == nil:
+		m.single(s)
+	case !k.kind.isName() || s.node.text == k.name:
+		m.visit(s.node)
 	}
 }
 
-// follow follows what is filed at a slot, which may be nil.
-func (m *Matcher) follow(s *slot, k *eventKey) {
+// lookUpWords follows the words of the event.
+func (m *Matcher) lookUpWords() {
+	words := m.post.words.keys
+	m.leaves, m.peeked = m.leaves[:0], 0
+	for i := range words {
+		leaf := m.rules.table.leafOf(words[i].hash)
+		m.leaves = append(m.leaves, leaf)
+		m.peeked ^= leaf.peek(words[i].hash)
+	}
+	for i := range words {
+		m.lookUpWord(m.leaves[i].find(words[i].hash), words[i].unit)
+	}
+}
+
+// lookUpWord follows what is filed at the slot of a word, which may be nil.
+func (m *Matcher) lookUpWord(s *slot, unit uint32) {
 	switch {
 	case s == nil:
-	case s.node != nil:
-		m.visit(s.node, k)
-	default:
+	case s.node == nil:
+		m.single(s)
+	case s.node.isAt(&m.post, unit):
+		m.visit(s.node)
+	}
+}
+
+// single takes a rule that is alone under its key.
+func (m *Matcher) single(s *slot) {
+	if s.second == 0 || m.post.words.find(s.second) > 0 {
 		m.judge(s.rule)
 	}
 }
@@ -199,43 +226,73 @@ func (m *Matcher) lookUpLinks() {
 	}
 }
 
-// visit follows what is filed at a node.
-func (m *Matcher) visit(n *treeNode, k *eventKey) {
-	n.judged.each(m.only, m.judge)
-	if !n.burst || !n.isFor(&m.post, k) {
-		return
+// visit follows what is filed at a node whose conditions all hold.
+func (m *Matcher) visit(n *treeNode) {
+	if n.met.count > 0 {
+		n.met.each(m.only, m.hit)
 	}
-	m.descend(n)
-}
-
-// descend follows what is filed below a node whose conditions all hold.
-func (m *Matcher) descend(n *treeNode) {
-	n.met.each(m.only, m.hit)
-	for i := range n.tests {
-		in, _ := n.tests[i].test.first()
-		if m.post.holds(in) {
-			kid := n.tests[i].node
-			kid.judged.each(m.only, m.judge)
-			m.descend(kid)
+	if n.judged.count > 0 {
+		n.judged.each(m.only, m.judge)
+	}
+	if n.tests != nil {
+		for _, t := range *n.tests {
+			if in, _ := t.test.first(); m.post.holds(in) {
+				m.visit(t.node)
+			}
 		}
 	}
-	if n.kids.count > 0 {
-		m.visitKids(n)
+	if n.kids != nil {
+		m.visitKids(n.kids)
 	}
 }
 
-// visitKids follows the keys of the event that were not the first on the way
-// here.
-func (m *Matcher) visitKids(n *treeNode) {
-	for i := range m.post.words.keys {
-		k := &m.post.words.keys[i]
-		m.follow(n.kids.find(k.hash), k)
+// visitKids follows the keys of the event that are not the first on the way
+// here. It goes through the keys or through the kids, whichever are fewer.
+func (m *Matcher) visitKids(kids *table) {
+	m.nameKeys()
+	words := m.post.words.keys
+	if kids.count < len(words) {
+		kids.each(m.visitKid)
+		return
 	}
-	if len(m.keys) == 0 {
-		m.keys = m.post.appendNameKeys(m.keys)
+	for i := range words {
+		m.lookUpWord(kids.find(words[i].hash), words[i].unit)
 	}
-	for i := range m.keys {
-		m.follow(n.kids.find(m.keys[i].hash), &m.keys[i])
+	for i := range m.names {
+		m.visitNamed(kids.find(m.names[i].hash), m.names[i].name)
+	}
+}
+
+// visitKid follows a kid if the event has its key.
+func (m *Matcher) visitKid(s *slot) bool {
+	if unit := m.post.words.find(s.hash); unit > 0 {
+		m.lookUpWord(s, unit-1)
+		return true
+	}
+	for i := range m.names {
+		if slotHash(m.names[i].hash) == s.hash {
+			m.visitNamed(s, m.names[i].name)
+		}
+	}
+	return true
+}
+
+// visitNamed follows what is filed at the slot of a name, which may be nil.
+func (m *Matcher) visitNamed(s *slot, name string) {
+	switch {
+	case s == nil:
+	case s.node == nil:
+		m.single(s)
+	case s.node.text == name:
+		m.visit(s.node)
+	}
+}
+
+// nameKeys works out the keys that are names, once for an event.
+func (m *Matcher) nameKeys() {
+	if !m.hasNames {
+		m.hasNames = true
+		m.names = m.post.appendNameKeys(m.names[:0])
 	}
 }
 

@@ -32,29 +32,35 @@ type cell struct {
 
 // slot is one key with what is filed under it: a single rule or a node.
 type slot struct {
-	hash uint64 // 0 of a free one
-	rule *Filed
-	node *treeNode
+	hash   uint64 // 0 of a free one
+	second uint64 // of a single rule: the hash of another word it needs, or 0
+	rule   *Filed
+	node   *treeNode
 }
-
-func (s *slot) empty() bool { return s.rule == nil && s.node == nil }
 
 // slotHash keeps 0 for free slots.
 func slotHash(hash uint64) uint64 { return hash | 1 }
 
 // find returns the slot of a key, nil if there is none. It must not be changed.
-func (t *table) find(hash uint64) *slot {
-	hash = slotHash(hash)
+func (t *table) find(hash uint64) *slot { return t.leafOf(hash).find(hash) }
+
+// leafOf is the leaf that holds a key if the table does.
+func (t *table) leafOf(hash uint64) *cell {
 	c := &t.root
 	for high := hash; c.page != nil; high <<= pageBits {
 		c = &c.page.cells[high>>(64-pageBits)]
 	}
+	return c
+}
+
+func (c *cell) find(hash uint64) *slot {
 	if len(c.slots) == 0 {
 		return nil
 	}
+	hash = slotHash(hash)
 	mask := len(c.slots) - 1
 	for i := int(hash>>1) & mask; ; i = (i + 1) & mask {
-		s := &c.slots[i&mask]
+		s := &c.slots[i]
 		if s.hash == hash {
 			return s
 		}
@@ -62,6 +68,16 @@ func (t *table) find(hash uint64) *slot {
 			return nil
 		}
 	}
+}
+
+// peek is the hash that is found first when looking for a key. Asking for the
+// peeks of many keys before looking for any lets the processor fetch what it
+// has not in its caches at the same time.
+func (c *cell) peek(hash uint64) uint64 {
+	if len(c.slots) == 0 {
+		return 0
+	}
+	return c.slots[int(slotHash(hash)>>1)&(len(c.slots)-1)].hash
 }
 
 // change returns the slot of a key for writing within an edit; a free one is

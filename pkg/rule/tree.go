@@ -1,29 +1,19 @@
 package rule
 
-import (
-	"slices"
-)
+import "slices"
 
-// burstAt is how many rules wait at one node before they are told apart by
-// what else they ask for. Below it, judging them all is quicker.
-const burstAt = 32
-
-// treeNode is what is filed under one key, after all keys on the path to it.
-// It is never changed once it is published.
+// treeNode is what is filed under one key, after all keys on the path to it. It
+// is never changed once it is published.
 type treeNode struct {
 	kind keyKind
-	text string // of the key, if it is a word or a name
 	edit uint32
+	text string // of the key, if it is a word or a name
 
-	// judged are rules whose programs decide.
-	judged list
-	// burst says that rules with more conditions were handed down to kids and
-	// tests.
-	burst bool
-	// met are rules that match whenever this node is reached.
-	met   list
-	kids  table // by the next key
-	tests []testNode
+	// met are rules that match whenever this node is reached, judged those whose
+	// programs decide.
+	met, judged list
+	kids        *table // rules that ask for more keys, by the next one
+	tests       *[]testNode
 }
 
 // testNode is a node that is reached when a term holds.
@@ -35,31 +25,64 @@ type testNode struct {
 // edit is a change of an index. Readers see all of it or nothing.
 type edit struct {
 	number uint32
-	path   []uint64 // of the node that is being changed
+	path   []uint64 // the conditions down to where the edit is at work
 }
 
-// insert files f under the conditions of a way.
+// insert files f under the conditions of a way, of which the path is done.
+//
+// A key under which there is one rule only leads to it at once; the second one
+// makes a node, which tells them apart by what else they ask for.
 func (e *edit) insert(t *table, f *Filed, w way) {
-	e.path = e.path[:0]
-	e.insertAt(t, f, w.conditions, w.whole)
+	c := &w.conditions[len(e.path)]
+	e.path = append(e.path, c.hash)
+	s := t.change(c.hash, e.number)
+	switch {
+	case s.node != nil:
+		s.node = e.insertNode(s.node, f, w)
+	case s.rule == nil:
+		s.rule, s.second = f, w.second(len(e.path))
+	case s.rule == f:
+		s.second = 0 // two of its ways begin alike
+	default:
+		first := s.rule
+		s.rule, s.second = nil, 0
+		s.node = c.newNode(e.number)
+		e.insertAlong(s.node, first)
+		s.node = e.insertNode(s.node, f, w)
+	}
+	e.path = e.path[:len(e.path)-1]
 }
 
-// insertAt files f in the table under the first of conditions.
-func (e *edit) insertAt(t *table, f *Filed, conditions []condition, whole bool) {
-	c := &conditions[0]
-	s := t.change(c.hash, e.number)
-	if s.node == nil {
-		if s.rule == nil || s.rule == f {
-			s.rule = f
-			return
+// insertAlong files a rule at the end of the path, by all its ways that go
+// along it.
+func (e *edit) insertAlong(n *treeNode, f *Filed) {
+	for _, w := range f.ways() {
+		if w.goesAlong(e.path) {
+			e.insertNode(n, f, w)
 		}
-		s.node = c.newNode(e.number)
-		s.node.judged = s.node.judged.with(s.rule)
-		s.rule = nil
 	}
-	e.path = append(e.path, c.hash)
-	s.node = e.insertNode(s.node, f, conditions[1:], whole)
-	e.path = e.path[:len(e.path)-1]
+}
+
+func (w *way) goesAlong(path []uint64) bool {
+	if len(w.conditions) < len(path) {
+		return false
+	}
+	for i, hash := range path {
+		if w.conditions[i].hash != hash {
+			return false
+		}
+	}
+	return true
+}
+
+// second is the hash of a word that must be there too; 0 if there is none.
+func (w *way) second(from int) uint64 {
+	for _, c := range w.conditions[from:] {
+		if c.kind == keyWord || c.kind == keyMarked {
+			return c.hash
+		}
+	}
+	return 0
 }
 
 func (c *condition) newNode(edit uint32) *treeNode {
@@ -77,79 +100,61 @@ func (e *edit) own(n *treeNode) *treeNode {
 	}
 	copied := *n
 	copied.edit = e.number
-	copied.tests = slices.Clone(n.tests)
+	if n.kids != nil {
+		kids := *n.kids
+		copied.kids = &kids
+	}
+	if n.tests != nil {
+		tests := slices.Clone(*n.tests)
+		copied.tests = &tests
+	}
 	return &copied
 }
 
-// insertNode files f at n under what conditions are left.
-func (e *edit) insertNode(n *treeNode, f *Filed, conditions []condition, whole bool) *treeNode {
+// insertNode files f at the node at the end of the path.
+func (e *edit) insertNode(n *treeNode, f *Filed, w way) *treeNode {
 	n = e.own(n)
-	switch {
-	case !n.burst:
-		n.judged = n.judged.with(f)
-		if n.judged.count > burstAt {
-			e.burst(n)
-		}
-	case len(conditions) == 0 && whole:
+	switch left := w.conditions[len(e.path):]; {
+	case len(left) == 0 && w.whole:
 		n.met = n.met.with(f)
-	case len(conditions) == 0:
+	case len(left) == 0:
 		n.judged = n.judged.with(f)
-	case conditions[0].test != "":
-		e.insertTest(n, f, conditions, whole)
+	case left[0].test != "":
+		e.insertTest(n, f, w)
 	default:
-		e.insertAt(&n.kids, f, conditions, whole)
+		if n.kids == nil {
+			n.kids = new(table)
+		}
+		e.insert(n.kids, f, w)
 	}
 	return n
 }
 
-func (e *edit) insertTest(n *treeNode, f *Filed, conditions []condition, whole bool) {
-	c := &conditions[0]
+func (e *edit) insertTest(n *treeNode, f *Filed, w way) {
+	c := &w.conditions[len(e.path)]
+	if n.tests == nil {
+		n.tests = new([]testNode)
+	}
 	i := n.findTest(c.test)
 	if i < 0 {
-		i = len(n.tests)
-		n.tests = append(n.tests, testNode{c.test, c.newNode(e.number)})
+		i = len(*n.tests)
+		*n.tests = append(*n.tests, testNode{c.test, c.newNode(e.number)})
 	}
 	e.path = append(e.path, c.hash)
-	n.tests[i].node = e.insertNode(n.tests[i].node, f, conditions[1:], whole)
+	(*n.tests)[i].node = e.insertNode((*n.tests)[i].node, f, w)
 	e.path = e.path[:len(e.path)-1]
 }
 
 func (n *treeNode) findTest(test program) int {
-	return slices.IndexFunc(n.tests, func(t testNode) bool { return t.test == test })
-}
-
-// burst hands down the rules at n that ask for more.
-func (e *edit) burst(n *treeNode) {
-	waiting := n.judged
-	n.burst, n.judged = true, list{}
-	waiting.each(nil, func(f *Filed) {
-		for _, w := range f.ways() {
-			if left, ok := w.after(e.path); ok {
-				e.insertNode(n, f, left, w.whole)
-			}
-		}
-	})
-}
-
-// after gives the conditions that are left at the end of a path, if the way
-// goes along it.
-func (w *way) after(path []uint64) (left []condition, ok bool) {
-	if len(w.conditions) < len(path) {
-		return nil, false
+	if n.tests == nil {
+		return -1
 	}
-	for i, hash := range path {
-		if w.conditions[i].hash != hash {
-			return nil, false
-		}
-	}
-	return w.conditions[len(path):], true
+	return slices.IndexFunc(*n.tests, func(t testNode) bool { return t.test == test })
 }
 
-// remove takes f out from under the conditions of a way.
-func (e *edit) remove(t *table, f *Filed, w way) { e.removeAt(t, f, w.conditions, w.whole) }
-
-func (e *edit) removeAt(t *table, f *Filed, conditions []condition, whole bool) {
-	hash := conditions[0].hash
+// remove takes f out from under what is left of the conditions of a way.
+func (e *edit) remove(t *table, f *Filed, left []condition, whole bool) {
+	hash := left[0].hash
 	found := t.find(hash)
 	if found == nil || found.rule != f && found.node == nil {
 		return // taken out already: another way of the rule came along here
@@ -157,65 +162,52 @@ func (e *edit) removeAt(t *table, f *Filed, conditions []condition, whole bool) 
 	s := t.change(hash, e.number)
 	if s.rule == f {
 		s.rule = nil
-	} else if s.node = e.removeNode(s.node, f, conditions[1:], whole); s.node.empty() {
+	} else if s.node = e.removeNode(s.node, f, left[1:], whole); s.node.empty() {
 		s.node = nil
 	}
-	if s.empty() {
+	if s.rule == nil && s.node == nil {
 		t.drop(hash, e.number)
 	}
 }
 
-func (e *edit) removeNode(n *treeNode, f *Filed, conditions []condition, whole bool) *treeNode {
+func (e *edit) removeNode(n *treeNode, f *Filed, left []condition, whole bool) *treeNode {
 	n = e.own(n)
 	switch {
-	case !n.burst, len(conditions) == 0 && !whole:
-		n.judged = n.judged.without(f)
-	case len(conditions) == 0:
+	case len(left) == 0 && whole:
 		n.met = n.met.without(f)
-	case conditions[0].test != "":
-		e.removeTest(n, f, conditions, whole)
-	default:
-		e.removeAt(&n.kids, f, conditions, whole)
+	case len(left) == 0:
+		n.judged = n.judged.without(f)
+	case left[0].test != "":
+		e.removeTest(n, f, left, whole)
+	case n.kids != nil:
+		e.remove(n.kids, f, left, whole)
 	}
 	return n
 }
 
-func (e *edit) removeTest(n *treeNode, f *Filed, conditions []condition, whole bool) {
-	i := n.findTest(conditions[0].test)
+func (e *edit) removeTest(n *treeNode, f *Filed, left []condition, whole bool) {
+	i := n.findTest(left[0].test)
 	if i < 0 {
 		return
 	}
-	kid := e.removeNode(n.tests[i].node, f, conditions[1:], whole)
+	kid := e.removeNode((*n.tests)[i].node, f, left[1:], whole)
 	if kid.empty() {
-		n.tests = slices.Delete(n.tests, i, i+1)
+		*n.tests = slices.Delete(*n.tests, i, i+1)
 		return
 	}
-	n.tests[i].node = kid
+	(*n.tests)[i].node = kid
 }
 
 func (n *treeNode) empty() bool {
-	return n.judged.count == 0 && n.met.count == 0 && n.kids.count == 0 && len(n.tests) == 0
+	return n.judged.count == 0 && n.met.count == 0 && (n.kids == nil || n.kids.count == 0) &&
+		(n.tests == nil || len(*n.tests) == 0)
 }
 
-// keyText compares the text of an event's key with that of a node.
-func (n *treeNode) isFor(p *post, k *eventKey) bool {
-	switch {
-	case n.kind != k.kind:
-		return false
-	case n.kind.isName():
-		return n.text == k.name
-	case n.kind == keyMarked:
-		return string(p.text.WithMarks(&p.text.Units[k.unit])) == n.text
-	case n.kind.isWord():
-		return string(p.text.Plain(&p.text.Units[k.unit])) == n.text
+// isAt reports whether a unit of a post is the word of this node.
+func (n *treeNode) isAt(p *post, unit uint32) bool {
+	u := &p.text.Units[unit]
+	if n.kind == keyMarked {
+		return string(p.text.WithMarks(u)) == n.text
 	}
-	return true
-}
-
-// eventKey is a key that an event has.
-type eventKey struct {
-	hash uint64
-	kind keyKind
-	unit uint32 // of a word
-	name string // of a name
+	return string(p.text.Plain(u)) == n.text
 }

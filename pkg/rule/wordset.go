@@ -55,6 +55,7 @@ func (s *wordSet) reset(units int) {
 
 // add puts a unit at the head of its chain and returns what was there.
 func (s *wordSet) add(hash uint64, kind keyKind, unit int) uint32 {
+	hash = slotHash(hash)
 	slot := s.slot(hash)
 	if slot.epoch != s.epoch {
 		*slot = wordSlot{hash: hash, epoch: s.epoch, unit: uint32(unit) + 1}
@@ -80,6 +81,7 @@ func (s *wordSet) slot(hash uint64) *wordSlot {
 
 // find returns the index plus one of a unit with this hash; 0 for none.
 func (s *wordSet) find(hash uint64) uint32 {
+	hash = slotHash(hash)
 	if slot := s.slot(hash); slot.epoch == s.epoch {
 		return slot.unit
 	}

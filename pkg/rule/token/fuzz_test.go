@@ -64,6 +64,9 @@ func unitsOfText(text *token.Text) []unit {
 	units := []unit{}
 	for i := range text.Units {
 		u := &text.Units[i]
+		if token.Hash(text.Plain(u)) != u.Hash || token.Hash(string(text.WithMarks(u))) != u.MarkedHash {
+			panic("a unit's hash is not that of its form")
+		}
 		shown := unit{string(text.Plain(u)), string(text.WithMarks(u)), int(u.Start), int(u.End), u.RunEnd > 0, u.Joined}
 		if shown.Run {
 			shown.Start, shown.End = 0, 0

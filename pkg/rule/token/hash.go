@@ -19,16 +19,29 @@ func Hash[T string | []byte](b T) uint64 {
 		seed = mix(load64(b, 0)^hash1, load64(b, 8)^seed)
 		b = b[16:]
 	}
-	var low, high uint64
-	switch m := len(b); {
-	case m >= 8:
-		low, high = load64(b, 0), load64(b, m-8)
-	case m >= 4:
-		low, high = load32(b, 0), load32(b, m-4)
-	case m > 0:
-		low = uint64(b[0])<<16 | uint64(b[m>>1])<<8 | uint64(b[m-1])
+	if len(b) > 8 {
+		return mix(hash1^uint64(n), mix(load64(b, 0)^hash2, load64(b, len(b)-8)^seed))
 	}
-	return mix(hash1^uint64(n), mix(low^hash2, high^seed))
+	return mix(hash1^uint64(n), mix(loadShort(b)^hash2, seed))
+}
+
+// hashShort is Hash of the first n bytes of word, which are at most 8.
+func hashShort(word uint64, n int) uint64 {
+	return mix(hash1^uint64(n), mix(word&(1<<(8*n)-1)^hash2, hash0))
+}
+
+// loadShort loads up to 8 bytes.
+func loadShort[T string | []byte](b T) uint64 {
+	n := len(b)
+	switch {
+	case n == 8:
+		return load64(b, 0)
+	case n >= 4:
+		return load32(b, 0) | load32(b, n-4)<<(8*(n-4))
+	case n > 0:
+		return uint64(b[0]) | uint64(b[n>>1])<<(8*(n>>1)) | uint64(b[n-1])<<(8*(n-1))
+	}
+	return 0
 }
 
 // load64 and load32 are written so that the compiler makes one load of them.
