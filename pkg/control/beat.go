@@ -32,5 +32,5 @@ type Beat struct {
 // died, and not so many that one that keeps dying fills the list.
 const (
 	keep = time.Hour
-	most = 500
+	most = 200
 )
