@@ -14,6 +14,7 @@ type Index struct {
 
 	mu    sync.Mutex // held by who changes
 	rules map[int64]*Filed
+	grams gramCounts
 }
 
 // snapshot is an index that no longer changes.
@@ -22,6 +23,7 @@ type snapshot struct {
 	// kinds counts the keys of each kind under which rules are filed, so that
 	// a matcher looks for no others.
 	kinds [keyKinds]int32
+	grams *gramFilter
 	edit  uint32
 }
 
@@ -141,6 +143,8 @@ type change struct {
 	index    *Index
 	snapshot *snapshot
 	edit     edit
+	// ownsGrams says that snapshot.grams was copied for this change.
+	ownsGrams bool
 }
 
 func (c *change) put(p prepared) {
@@ -149,7 +153,7 @@ func (c *change) put(p prepared) {
 	}
 	c.index.rules[p.filed.ID] = p.filed
 	for _, w := range p.ways {
-		c.snapshot.kinds[w.conditions[0].kind]++
+		c.count(&w.conditions[0], 1)
 		c.edit.insert(&c.snapshot.table, p.filed, w)
 	}
 }
@@ -157,7 +161,20 @@ func (c *change) put(p prepared) {
 func (c *change) remove(f *Filed) {
 	delete(c.index.rules, f.ID)
 	for _, w := range f.ways() {
-		c.snapshot.kinds[w.conditions[0].kind]--
+		c.count(&w.conditions[0], -1)
 		c.edit.remove(&c.snapshot.table, f, w.conditions, w.whole)
 	}
+}
+
+// count keeps account of the keys under which rules are filed.
+func (c *change) count(first *condition, n int32) {
+	c.snapshot.kinds[first.kind] += n
+	if !first.kind.isGram() || !c.index.grams.add(first.hash, n) {
+		return
+	}
+	if !c.ownsGrams {
+		c.ownsGrams = true
+		c.snapshot.grams = c.snapshot.grams.clone()
+	}
+	c.snapshot.grams.set(first.hash, n > 0)
 }

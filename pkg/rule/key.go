@@ -24,22 +24,33 @@ const (
 	keyLang // a language, or what it is a variety of
 
 	// Those below only lead to rules; what they lead to is judged.
-	keyEvery   // every event has it
-	keyPair    // two letters of a run
-	keyShort   // the first three letters or digits of a token
-	keyLong    // the first five
-	keyRow     // two words in a row
-	keyGram    // three bytes of the folded text
-	keyGramTwo // two
-	keyGramOf  // three bytes of the folded text with marks
-	keyGramOfTwo
+	keyEvery // every event has it
+	keyPair  // two letters of a run
+	keyShort // the first three letters or digits of a token
+	keyLong  // the first five
+	keyRow   // two words in a row
+	keyGram  // six bytes of the folded text
+	keyGramThree
+	keyGramTwo
+	keyMarkedGram // six bytes of the folded text with marks
+	keyMarkedGramThree
+	keyMarkedGramTwo
 	keyLink    // a token of a link
 	keyLinkOf  // a token of a link that has marks, with them
 	keyLinkRun // a letter of a run in a link
 	keyKinds
 )
 
-const firstName = keyHashtag
+const (
+	firstName = keyHashtag
+	firstGram = keyGram
+	grams     = 3 // sizes of grams, with marks and without
+)
+
+// gramSizes are those of the kinds from firstGram on, the longest first.
+var gramSizes = [grams]int{6, 3, 2}
+
+func (k keyKind) isGram() bool { return firstGram <= k && k < firstGram+2*grams }
 
 // name is the nameKind of a key that is a name.
 func (k keyKind) name() nameKind { return nameKind(k - firstName) }

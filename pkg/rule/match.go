@@ -148,10 +148,10 @@ func (m *Matcher) lookUpText() {
 	if kinds[keyLong] > 0 {
 		m.lookUpPrefixes(keyLong, longPrefix)
 	}
-	m.lookUpGrams(keyGram, gramSize, false)
-	m.lookUpGrams(keyGramTwo, gramSizeTwo, false)
-	m.lookUpGrams(keyGramOf, gramSize, true)
-	m.lookUpGrams(keyGramOfTwo, gramSizeTwo, true)
+	for i, size := range gramSizes {
+		m.lookUpGrams(firstGram+keyKind(i), size, false)
+		m.lookUpGrams(firstGram+grams+keyKind(i), size, true)
+	}
 }
 
 func (m *Matcher) lookUpPairs() {
@@ -201,8 +201,15 @@ func (m *Matcher) lookUpGrams(kind keyKind, size int, marked bool) {
 	}
 	for i := range m.post.fields {
 		text := m.post.fields[i].foldedText(marked)
-		for j := 0; j+size <= len(text); j++ {
-			m.lookUp(&eventKey{hash: gramHash(kind, text[j:j+size]), kind: kind})
+		var gram uint64
+		for j := range len(text) {
+			gram = gram<<8 | uint64(text[j])
+			if j+1 < size {
+				continue
+			}
+			if hash := kind.hash(gram & (1<<(8*size) - 1)); m.rules.grams.has(hash) {
+				m.lookUp(&eventKey{hash: hash, kind: kind})
+			}
 		}
 	}
 }

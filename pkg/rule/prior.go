@@ -113,7 +113,7 @@ func gramChance(gram string) float32 {
 	for i := range len(gram) {
 		chance *= byteChance(gram[i])
 	}
-	return min(20*chance, 0.5)
+	return min(20*chance, 0.5) // of twenty words
 }
 
 func byteChance(c byte) float32 {

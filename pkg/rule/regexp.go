@@ -60,6 +60,37 @@ func newRegexps(n int) *regexps {
 
 func (r *regexps) get(ordinal int, pattern string) *regexp.Regexp {
 	x := &r.list[ordinal]
-	x.once.Do(func() { x.compiled = regexp.MustCompile("(?i)" + pattern) })
+	x.once.Do(func() { x.compiled = compileFolded(pattern) })
 	return x.compiled
+}
+
+// compileFolded compiles a pattern for texts that are folded. Where a literal
+// stands in such a text in one form only, there is no need to look for it in
+// any case, which is much slower.
+func compileFolded(pattern string) *regexp.Regexp {
+	tree, err := syntax.Parse(pattern, syntax.Perl|syntax.FoldCase)
+	if err != nil {
+		panic(err) // it was read when the rule was
+	}
+	foldLiterals(tree)
+	return regexp.MustCompile(tree.String())
+}
+
+func foldLiterals(x *syntax.Regexp) {
+	for _, sub := range x.Sub {
+		foldLiterals(sub)
+	}
+	if x.Op != syntax.OpLiteral || x.Flags&syntax.FoldCase == 0 {
+		return
+	}
+	var folded []rune
+	for _, r := range x.Rune {
+		form, ok := foldedForm(r)
+		if !ok {
+			return
+		}
+		folded = append(folded, []rune(form)...)
+	}
+	x.Rune = folded
+	x.Flags &^= syntax.FoldCase
 }

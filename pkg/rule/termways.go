@@ -150,20 +150,19 @@ func everyCondition() condition {
 	return condition{hash: keyEvery.hash(0), chance: 1, kind: keyEvery}
 }
 
-const (
-	gramSize    = 3
-	gramSizeTwo = 2
-)
-
-// gramCondition asks for the least likely three bytes of a text, or two if it
-// has no more.
+// gramCondition asks for the least likely bytes of a text: as many as there are
+// grams of.
 func gramCondition(text string, marked bool) condition {
-	kind, size := keyGram, gramSize
-	if len(text) < gramSize {
-		kind, size = keyGramTwo, gramSizeTwo
-	}
+	kind := firstGram
 	if marked {
-		kind += keyGramOf - keyGram
+		kind += grams
+	}
+	size := gramSizes[0]
+	for i := range gramSizes {
+		if size = gramSizes[i]; len(text) >= size {
+			kind += keyKind(i)
+			break
+		}
 	}
 	var best condition
 	for i := 0; i+size <= len(text); i++ {
@@ -175,11 +174,11 @@ func gramCondition(text string, marked bool) condition {
 	return best
 }
 
-// gramHash is that of two or three bytes.
-func gramHash[T string | []byte](kind keyKind, gram T) uint64 {
-	n := uint64(gram[0])<<8 | uint64(gram[1])
-	if len(gram) > gramSizeTwo {
-		n = n<<8 | uint64(gram[2])
+// gramHash is that of the bytes of a gram.
+func gramHash(kind keyKind, gram string) uint64 {
+	var n uint64
+	for i := range len(gram) {
+		n = n<<8 | uint64(gram[i])
 	}
 	return kind.hash(n)
 }
@@ -205,7 +204,7 @@ const maxChoices = 16
 func requiredTexts(x *syntax.Regexp) []string {
 	switch x.Op {
 	case syntax.OpLiteral:
-		if text := longestFolded(x.Rune); len(text) >= gramSizeTwo {
+		if text := longestFolded(x.Rune); len(text) >= gramSizes[grams-1] {
 			return []string{text}
 		}
 	case syntax.OpCapture, syntax.OpPlus:
