@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -164,13 +163,4 @@ func (w *words) value(rank int) string {
 		return rare + " -is:repost"
 	}
 	return rare
-}
-
-// percentile gives the value below which the share p of values lies.
-func percentile(values []float64, p float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	slices.Sort(values)
-	return values[min(len(values)-1, int(p*float64(len(values))))]
 }
