@@ -198,6 +198,15 @@ func TestLinksInText(t *testing.T) {
 	}
 }
 
+// TestMutations compares decoder and twin on messages that no network sends.
+func TestMutations(t *testing.T) {
+	t.Parallel()
+	decoder := jetstream.NewDecoder()
+	shrinktest.Mutations(t, 1, shrinktest.Lines(t, "testdata/messages.ndjson"), 8000, func(msg []byte) {
+		_, _ = shrinktest.Compare(t, decoder, twin, msg) // it fails where the two differ
+	})
+}
+
 // TestSharedData runs over captured messages where they are.
 func TestSharedData(t *testing.T) {
 	t.Parallel()

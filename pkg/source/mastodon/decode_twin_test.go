@@ -367,7 +367,7 @@ type piece struct {
 func plainText(content string, omitQuotes bool) (string, []string) {
 	var pieces []piece
 	hidden, depth, raw := "", 0, false
-	z := html.NewTokenizer(strings.NewReader(content))
+	z := html.NewTokenizer(strings.NewReader(strings.ReplaceAll(content, "\x00", "")))
 	for z.Next() != html.ErrorToken {
 		token := z.Token()
 		inRaw := raw

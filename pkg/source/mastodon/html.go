@@ -56,10 +56,13 @@ func (b *textBuilder) text() []byte {
 	return bytes.Trim(b.out, asciiSpace)
 }
 
+// newLines gives HTML without NUL, and with one kind of line break.
+var newLines = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "")
+
 // read reads HTML. Strings point into it.
 func (b *textBuilder) read(s string) {
-	if strings.IndexByte(s, '\r') >= 0 {
-		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	if strings.ContainsAny(s, "\r\x00") {
+		s = newLines.Replace(s)
 	}
 	for s != "" {
 		i := strings.IndexByte(s, '<')

@@ -341,6 +341,15 @@ func TestRejections(t *testing.T) {
 	}
 }
 
+// TestMutations compares decoder and twin on events that nobody writes.
+func TestMutations(t *testing.T) {
+	t.Parallel()
+	decoder := native.NewDecoder("feed")
+	shrinktest.Mutations(t, 1, shrinktest.Lines(t, "testdata/events.ndjson"), 8000, func(msg []byte) {
+		_, _ = shrinktest.Compare(t, decoder, twin, msg) // it fails where the two differ
+	})
+}
+
 func TestSteadyStateAllocatesNothing(t *testing.T) {
 	var messages [][]byte
 	for _, msg := range shrinktest.Lines(t, "testdata/events.ndjson") {

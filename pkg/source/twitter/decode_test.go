@@ -188,6 +188,15 @@ func TestBrokenUnicodeIsMended(t *testing.T) {
 	}
 }
 
+// TestMutations compares decoder and twin on messages that no network sends.
+func TestMutations(t *testing.T) {
+	t.Parallel()
+	decoder := twitter.NewDecoder()
+	shrinktest.Mutations(t, 1, shrinktest.Lines(t, "testdata/tweets.ndjson"), 4000, func(msg []byte) {
+		_, _ = shrinktest.Compare(t, decoder, twin, msg) // it fails where the two differ
+	})
+}
+
 // TestSharedData runs over captured tweets where they are.
 func TestSharedData(t *testing.T) {
 	t.Parallel()
