@@ -151,6 +151,7 @@ func (a *API) table() []route {
 		{pattern: "DELETE /v1/rules/{id}", scopes: writing, serve: a.removeRule},
 		{pattern: "POST /v1/rules/validate", scopes: reading | writing, serve: a.validateRule},
 		{pattern: "POST /v1/rules/preview", scopes: reading, serve: a.previewRule},
+		{pattern: "POST /v1/rules/explain", scopes: reading, serve: a.explainRule},
 		{pattern: "GET /v1/me", scopes: anyScope, serve: a.showMe},
 		{pattern: "GET /v1/tokens", scopes: reading, serve: a.listTokens},
 		{pattern: "POST /v1/tokens", scopes: writing, serve: a.addToken},

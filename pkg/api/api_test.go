@@ -540,6 +540,11 @@ func TestServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() {
+			if err := answer.Body.Close(); err != nil {
+				t.Errorf("%s: close: %v", target, err)
+			}
+		}()
 		return read(t, target, answer)
 	}
 	whole := get("GET", "/v1/matches").want(t, http.StatusOK)

@@ -69,6 +69,7 @@ func BenchmarkHandler(b *testing.B) {
 	first := httptest.NewRecorder()
 	handler.ServeHTTP(first, r)
 	run := func(b *testing.B, change func(*http.Request)) {
+		b.Helper()
 		w := &sink{header: http.Header{}}
 		b.ReportAllocs()
 		for b.Loop() {
@@ -132,7 +133,7 @@ func benchServer(b *testing.B, handler http.Handler, r *http.Request) {
 			b.Error(err)
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		answers := bufio.NewReaderSize(conn, 64<<10)
 		for pb.Next() {
 			if err := exchange(conn, request.Bytes(), answers); err != nil {

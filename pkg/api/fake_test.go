@@ -399,27 +399,27 @@ func (n *neighbours) Depths(context.Context) ([]event.Depth, error) { return n.d
 func (n *neighbours) Stages(context.Context) ([]Stage, error)       { return n.stages, n.err }
 
 // keep writes a match of one rule for a user, as a filter would.
-func keep(t testing.TB, s testStore, user int64, key, text, tag string, version int64) {
-	t.Helper()
+func keep(tb testing.TB, s testStore, user int64, key, text, tag string, version int64) {
+	tb.Helper()
 	ev := event.Event{Key: key, Version: version, Revised: version > 1, Network: "test", Source: "test", Text: text,
 		Author: event.Author{ID: "1", Handle: "ann"}, CreatedAt: 1_700_000_000_000, ReceivedAt: event.TimeOf(time.Now())}
-	write(t, s, event.Verdict{Event: &ev, JSON: ev.AppendJSON(nil), Matches: []event.Match{{User: user, Rules: []event.RuleMatch{
+	write(tb, s, event.Verdict{Event: &ev, JSON: ev.AppendJSON(nil), Matches: []event.Match{{User: user, Rules: []event.RuleMatch{
 		{ID: "7", Tag: tag, Spans: []event.Span{{Field: "text", Start: 0, End: min(3, len(text))}}},
 	}}}})
 }
 
 // forget writes the deletion of an event.
-func forget(t testing.TB, s testStore, key string) {
-	t.Helper()
-	write(t, s, event.Verdict{Event: &event.Event{Key: key, Version: event.VersionFinal, Deleted: true, Network: "test", Source: "test"}})
+func forget(tb testing.TB, s testStore, key string) {
+	tb.Helper()
+	write(tb, s, event.Verdict{Event: &event.Event{Key: key, Version: event.VersionFinal, Deleted: true, Network: "test", Source: "test"}})
 }
 
-func write(t testing.TB, s testStore, v event.Verdict) {
-	t.Helper()
+func write(tb testing.TB, s testStore, v event.Verdict) {
+	tb.Helper()
 	random := auth.NewToken().Hash()
 	delivery := event.Delivery{Source: "test", ID: event.FrameID(random[:16]), Stamp: 1, Count: 1}
-	if err := s.Write(t.Context(), &event.Batch{Deliveries: []event.Delivery{delivery}, Verdicts: []event.Verdict{v}}); err != nil {
-		t.Fatalf("write: %v", err)
+	if err := s.Write(tb.Context(), &event.Batch{Deliveries: []event.Delivery{delivery}, Verdicts: []event.Verdict{v}}); err != nil {
+		tb.Fatalf("write: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -31,7 +32,7 @@ func readAtom(t *testing.T, body string) (entries []map[string]string, links map
 	var entry map[string]string
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return entries, links
 		}
 		if err != nil {

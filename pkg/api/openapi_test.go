@@ -309,7 +309,10 @@ func TestEveryDocumentedAnswer(t *testing.T) {
 				test(t, w, m)
 			})
 		}
-		t.Run("Stopping", func(t *testing.T) { produceStopping(t, all) })
+		t.Run("Stopping", func(t *testing.T) {
+			t.Parallel()
+			produceStopping(t, all)
+		})
 	})
 	for path, operations := range theDocument(t).Paths {
 		for method, o := range operations {
@@ -334,7 +337,7 @@ func produceFailures(t *testing.T, w *world, m *memory) {
 		all := func() http.Header { return w.token(t, w.alice, auth.Read|auth.Write|auth.Admin) }
 		body := map[string]string{
 			"/v1/rules": `{"value":"a"}`, "/v1/rules/{id}": `{"value":"a"}`, "/v1/rules/preview": `{"value":"a"}`,
-			"/v1/tokens": `{}`, "/v1/users": `{"name":"x"}`, "/v1/session": loginBody(t),
+			"/v1/rules/explain": `{"value":"a","match":"AAAA"}`, "/v1/tokens": `{}`, "/v1/users": `{"name":"x"}`, "/v1/session": loginBody(t),
 		}[path]
 		if method == http.MethodGet || method == http.MethodHead || method == http.MethodDelete {
 			body = ""

@@ -37,6 +37,7 @@ var suite = map[string]func(*testing.T, *world){
 	"Preview of another's": testPreviewOfAnothers,
 	"Feeds":                testFeeds,
 	"Feeds, unchanged":     testFeedsNotModified,
+	"Explain":              testExplain,
 	"Feed tokens":          testFeedTokens,
 	"Me":                   testMe,
 	"Tokens":               testTokens,

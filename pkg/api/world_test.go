@@ -96,11 +96,6 @@ func (w *world) do(t *testing.T, header http.Header, call, body string) *respons
 
 func read(t *testing.T, call string, result *http.Response) *response {
 	t.Helper()
-	defer func() {
-		if err := result.Body.Close(); err != nil {
-			t.Errorf("%s: close: %v", call, err)
-		}
-	}()
 	body, err := io.ReadAll(result.Body)
 	if err != nil {
 		t.Fatalf("%s: read: %v", call, err)
