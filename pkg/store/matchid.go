@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"math"
 )
 
 // idLength is the length of an event's id in bytes.
@@ -22,7 +23,11 @@ func parseMatchID(text string) (user int64, id []byte, ok bool) {
 		return 0, nil, false
 	}
 	n, size := binary.Uvarint(b)
-	if size <= 0 || len(b)-size != idLength {
+	if size <= 0 || len(b)-size != idLength || n > math.MaxInt64 {
+		return 0, nil, false
+	}
+	// There is one way to write a match's id, so that it can be compared.
+	if size > 1 && b[size-1] == 0 {
 		return 0, nil, false
 	}
 	return int64(n), b[size:], true

@@ -35,13 +35,14 @@ func openAt(tb testing.TB, url string) *store.Store {
 	return s
 }
 
-func openEmpty(tb testing.TB) *store.Store {
+func openEmpty(tb testing.TB) (*store.Store, *sql.DB) {
 	tb.Helper()
-	s := openAt(tb, testenv.MariaDB(tb))
+	at := testenv.MariaDB(tb)
+	s := openAt(tb, at)
 	if err := s.Migrate(tb.Context(), nil); err != nil {
 		tb.Fatalf("Migrate: %v", err)
 	}
-	return s
+	return s, openRaw(tb, at)
 }
 
 func TestConformance(t *testing.T) {
@@ -52,42 +53,23 @@ func TestConformance(t *testing.T) {
 func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }
 
 // openRaw opens the database of a URL without the store.
-func openRaw(t *testing.T, url string) *sql.DB {
-	t.Helper()
+func openRaw(tb testing.TB, url string) *sql.DB {
+	tb.Helper()
 	config, err := parse(url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db := sql.OpenDB(connector)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+			tb.Errorf("Close: %v", err)
 		}
 	})
 	return db
-}
-
-func TestSchema(t *testing.T) {
-	t.Parallel()
-	at := testenv.MariaDB(t)
-	s := openAt(t, at)
-	missing := new(store.SchemaError)
-	if err := s.CheckSchema(t.Context()); !errors.As(err, &missing) || missing.Have != 0 {
-		t.Errorf("CheckSchema of an empty database: got %v", err)
-	}
-	if err := s.Migrate(t.Context(), nil); err != nil {
-		t.Fatalf("Migrate: %v", err)
-	}
-	db := openRaw(t, at)
-	storetest.RunSchema(t, s, func(query string) {
-		if _, err := db.ExecContext(t.Context(), query); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-	})
 }
 
 // autoIncrement is a feed as one would build it at first: matches are numbered

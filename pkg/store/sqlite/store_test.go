@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"database/sql"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,13 +28,14 @@ func openAt(tb testing.TB, path string) *store.Store {
 	return s
 }
 
-func openEmpty(tb testing.TB) *store.Store {
+func openEmpty(tb testing.TB) (*store.Store, *sql.DB) {
 	tb.Helper()
-	s := openAt(tb, filepath.Join(tb.TempDir(), "store.db"))
+	path := filepath.Join(tb.TempDir(), "store.db")
+	s := openAt(tb, path)
 	if err := s.Migrate(tb.Context(), nil); err != nil {
 		tb.Fatalf("Migrate: %v", err)
 	}
-	return s
+	return s, openRaw(tb, path)
 }
 
 func TestConformance(t *testing.T) {
@@ -46,37 +46,18 @@ func TestConformance(t *testing.T) {
 func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }
 
 // openRaw opens a database without the store's settings.
-func openRaw(t *testing.T, path string) *sql.DB {
-	t.Helper()
+func openRaw(tb testing.TB, path string) *sql.DB {
+	tb.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+			tb.Errorf("Close: %v", err)
 		}
 	})
 	return db
-}
-
-func TestSchema(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "store.db")
-	s := openAt(t, path)
-	missing := new(store.SchemaError)
-	if err := s.CheckSchema(t.Context()); !errors.As(err, &missing) || missing.Have != 0 {
-		t.Errorf("CheckSchema of an empty file: got %v", err)
-	}
-	if err := s.Migrate(t.Context(), nil); err != nil {
-		t.Fatalf("Migrate: %v", err)
-	}
-	db := openRaw(t, path)
-	storetest.RunSchema(t, s, func(query string) {
-		if _, err := db.ExecContext(t.Context(), query); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-	})
 }
 
 // TestNoDatabase: what is no SQLite file, or can't be reached, is said clearly.

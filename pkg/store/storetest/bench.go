@@ -30,7 +30,7 @@ const batchRows = 1000
 
 func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
 	b.Helper()
-	s := open(b)
+	s, _ := open(b)
 	w := newWorld(s)
 	batches := make([]*event.Batch, b.N)
 	for i := range batches {

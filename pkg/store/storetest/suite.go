@@ -2,13 +2,15 @@
 package storetest
 
 import (
+	"database/sql"
 	"testing"
 
 	"riffle/pkg/store"
 )
 
-// Open gives an empty store with the newest schema; each call gives another.
-type Open func(tb testing.TB) *store.Store
+// Open gives an empty store with the newest schema, and its database past the
+// store; each call gives another.
+type Open func(tb testing.TB) (*store.Store, *sql.DB)
 
 // scene is one case of the suite.
 type scene struct {
@@ -19,47 +21,85 @@ type scene struct {
 // Run tests a dialect.
 func Run(t *testing.T, open Open) {
 	t.Helper()
-	shared := open(t)
-	for _, group := range []struct {
-		name string
-		run  func(scene)
-	}{
-		{"versions", testVersions},
-		{"claims", testClaims},
-		{"claim race", testClaimRace},
-		{"pages", testPages},
-		{"filters", testFilters},
-		{"by id", testByID},
-		{"follow", testFollow},
-		{"model in order", testModel},
-		{"model at once", testModelAtOnce},
-		{"deletion race", testDeletionRace},
-		{"account race", testAccountRace},
-		{"many matches", testManyMatches},
-		{"refused rows", testRefusedRows},
-		{"users", testUsers},
-		{"links", testLinks},
-		{"tokens", testTokens},
-		{"logins", testLogins},
-		{"rules", testRules},
-		{"rule numbers", testRuleNumbers},
+	t.Run("together", func(t *testing.T) {
+		t.Parallel()
+		runTogether(t, open)
+	})
+	for name, test := range map[string]func(scene){
+		"newest events": testNewestEvents,
+		"purge":         testPurge,
+		"stats":         testStats,
 	} {
-		t.Run(group.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			group.run(scene{t, shared})
+			s, _ := open(t)
+			test(scene{t, s})
 		})
 	}
-	for _, alone := range []struct {
-		name string
-		run  func(scene)
-	}{
-		{"newest events", testNewestEvents},
-		{"purge", testPurge},
-		{"stats", testStats},
+	t.Run("schema", func(t *testing.T) {
+		t.Parallel()
+		s, db := open(t)
+		testSchema(t, s, db)
+	})
+}
+
+// runTogether runs cases on one store at the same time, and then looks whether
+// what is in it makes sense.
+func runTogether(t *testing.T, open Open) {
+	t.Helper()
+	s, db := open(t)
+	t.Run("cases", func(t *testing.T) {
+		for name, test := range map[string]func(scene){
+			"versions":       testVersions,
+			"claims":         testClaims,
+			"claim race":     testClaimRace,
+			"pages":          testPages,
+			"filters":        testFilters,
+			"by id":          testByID,
+			"follow":         testFollow,
+			"model in order": testModel,
+			"model at once":  testModelAtOnce,
+			"deletion race":  testDeletionRace,
+			"account race":   testAccountRace,
+			"many matches":   testManyMatches,
+			"refused rows":   testRefusedRows,
+			"users":          testUsers,
+			"links":          testLinks,
+			"tokens":         testTokens,
+			"logins":         testLogins,
+			"rules":          testRules,
+			"rule numbers":   testRuleNumbers,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(scene{t, s})
+			})
+		}
+	})
+	testInvariants(t, db)
+}
+
+// testInvariants counts what must not be there, whatever was written.
+func testInvariants(t *testing.T, db *sql.DB) {
+	t.Helper()
+	const lane = "1152921504606846976"
+	for what, query := range map[string]string{
+		"events whose text and state contradict each other": "SELECT COUNT(*) FROM events WHERE (state = 0) <> (body IS NOT NULL)",
+		"matches without an event": "SELECT COUNT(*) FROM matches m LEFT JOIN events e ON e.seq = m.event" +
+			" WHERE e.seq IS NULL OR e.seq >= " + lane,
+		"matches newer than their event": "SELECT COUNT(*) FROM matches m JOIN events e ON e.seq = m.event WHERE m.version > e.version",
+		"live matches of deletions":      "SELECT COUNT(*) FROM matches m JOIN events e ON e.seq = m.event WHERE m.state = 0 AND e.state <> 0",
+		"numbers that one user has twice": "SELECT COUNT(*) FROM (SELECT user_id, number FROM matches" +
+			" GROUP BY user_id, number HAVING COUNT(*) > 1) AS twice",
+		"numbers that were not given out": "SELECT COUNT(*) FROM matches WHERE born >= number" +
+			" OR number > (SELECT value FROM counters WHERE name = 'changes')",
 	} {
-		t.Run(alone.name, func(t *testing.T) {
-			t.Parallel()
-			alone.run(scene{t, open(t)})
-		})
+		var n int
+		if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+			t.Errorf("count %s: %v", what, err)
+		}
+		if n != 0 {
+			t.Errorf("there are %d %s", n, what)
+		}
 	}
 }
