@@ -84,12 +84,14 @@ type slow struct {
 	asked int
 }
 
-func (s *slow) LastNumber(context.Context, int64) (int64, error) {
+func (s *slow) LastNumber(ctx context.Context, _ int64) (int64, error) {
 	s.mu.Lock()
 	s.asked++
 	last := s.last
 	s.mu.Unlock()
-	time.Sleep(time.Second)
+	if !sleep(ctx, time.Second) {
+		return 0, ctx.Err()
+	}
 	return last, nil
 }
 
@@ -130,11 +132,18 @@ func TestRoundsOutliveTheFirstAsker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rounds := newRounds(&slow{last: 7})
 		ctx, leave := context.WithCancel(t.Context())
-		go func() { _, _ = rounds.last(ctx, 1) }()
-		synctest.Wait()
-		leave()
-		if got, err := rounds.last(t.Context(), 1); err != nil || got != 7 {
-			t.Errorf("got %d, %v, want 7", got, err)
+		var askers sync.WaitGroup
+		ask := func(ctx context.Context) { // the second round: one asks for both
+			got, err := rounds.last(ctx, 1)
+			if ctx.Err() == nil && (err != nil || got != 7) {
+				t.Errorf("got %d, %v, want 7", got, err)
+			}
 		}
+		for _, ctx := range []context.Context{t.Context(), ctx, t.Context()} {
+			askers.Go(func() { ask(ctx) })
+			synctest.Wait() // each in its turn: the one who leaves is first of its round
+		}
+		leave()
+		askers.Wait()
 	})
 }
