@@ -18,8 +18,8 @@ func TestDebugListenerAnswers(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "riffle_test_total", Help: "For the test."}))
-	paused, turning := "", true
-	health := &daemon.Health{Turning: func() bool { return turning }, Paused: func() string { return paused }}
+	turning := true
+	health := &daemon.Health{Turning: func() bool { return turning }}
 	debug, err := daemon.ListenDebug(t.Context(), "127.0.0.1:0", false, registry, health)
 	if err != nil {
 		t.Fatal(err)
@@ -32,8 +32,7 @@ func TestDebugListenerAnswers(t *testing.T) {
 		expect(t, ask("/livez"), "200", "alive")
 		turning = false
 		expect(t, ask("/livez"), "503", "stands still")
-		paused = "disk is being moved"
-		expect(t, ask("/readyz"), "200", "paused: disk is being moved")
+		expect(t, ask("/readyz"), "200", "ready")
 		return nil
 	}}
 	// The debug listener is there before the first part and answers "starting"

@@ -25,9 +25,6 @@ type Health struct {
 	// Turning reports whether the stage's own loop turns; nil is yes. It must
 	// not ask neighbours: an outage of theirs is no reason to be restarted.
 	Turning func() bool
-	// Paused reports why the stage takes nothing; nil, or an empty answer, is
-	// that it is not paused.
-	Paused func() string
 }
 
 // errNotTurning is what a probe of liveness is told.
@@ -72,18 +69,14 @@ func (h *Health) livez(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "alive")
 }
 
-// readyz answers whether the process works; paused is ready, since it was asked
-// to be.
+// readyz answers whether the process works.
 func (h *Health) readyz(w http.ResponseWriter, _ *http.Request) {
+	status := http.StatusOK
 	state := h.State()
-	switch {
-	case state != Ready:
-		answer(w, http.StatusServiceUnavailable, string(state))
-	case h != nil && h.Paused != nil && h.Paused() != "":
-		answer(w, http.StatusOK, "paused: "+h.Paused())
-	default:
-		answer(w, http.StatusOK, string(Ready))
+	if state != Ready {
+		status = http.StatusServiceUnavailable
 	}
+	answer(w, status, string(state))
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
