@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,13 +25,35 @@ const (
 	beatTimeout = time.Second
 	// silentAfter is when a stage that has said nothing is shown as silent.
 	silentAfter = 5 * beatEvery
+	// stuckAfter is when a stage that has told nothing of itself is held to stand
+	// still. It is longer than a drain.
+	stuckAfter = 30 * time.Second
 )
+
+// pulse is when a stage last told of itself. Whether the sign of life could be
+// left does not matter: an outage is no reason to be restarted.
+type pulse struct{ nanos atomic.Int64 }
+
+func (p *pulse) beat() { p.nanos.Store(time.Now().UnixNano()) }
+
+// turning reports whether all stages of the process tell of themselves.
+func (p *Process) turning() bool {
+	for _, pulse := range p.pulses {
+		if time.Since(time.Unix(0, pulse.nanos.Load())) > stuckAfter {
+			return false
+		}
+	}
+	return true
+}
 
 // BeatPart leaves a sign of life of one stage every two seconds, and a last one
 // at the end. name is the source of an ingest; fill, which may be nil, adds what
 // the stage tells of itself.
 func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.Beat)) daemon.Part {
 	log := p.Log.With(zap.String(obs.Component, "control"))
+	pulse := new(pulse)
+	pulse.beat()
+	p.pulses = append(p.pulses, pulse)
 	beat := func(ctx context.Context, state string) {
 		b := control.Beat{
 			Instance: p.Instance + "-" + stage, Stage: stage, Name: name, Host: p.Host, PID: os.Getpid(),
@@ -48,6 +71,7 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 			// The stage itself says when the buffer is away; this one is due again.
 			log.Debug("sign of life not left", zap.NamedError(obs.Error, err))
 		}
+		pulse.beat()
 	}
 	return daemon.Part{Name: stage + " sign of life", Run: func(ctx context.Context) error {
 		beat(ctx, stateRunning)

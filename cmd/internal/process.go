@@ -28,7 +28,8 @@ type Process struct {
 	Host     string
 	Started  time.Time
 
-	frame daemon.Frame
+	frame  daemon.Frame
+	pulses []*pulse
 }
 
 // NewProcess opens the log and the debug listener.
@@ -51,7 +52,7 @@ func NewProcess(ctx context.Context, c *config.Process, environ []string, stderr
 		Started:  time.Now(),
 	}
 	p.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	p.frame = daemon.Frame{Log: log, Notifier: daemon.NewNotifier(environ), Health: &daemon.Health{}}
+	p.frame = daemon.Frame{Log: log, Notifier: daemon.NewNotifier(environ), Health: &daemon.Health{Turning: p.turning}}
 	return p, p.listen(ctx, &c.DebugListen)
 }
 
