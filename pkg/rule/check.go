@@ -1,10 +1,12 @@
 package rule
 
 // check looks at the meaning of a rule whose syntax is right.
-func check(root *node, value string) []Problem {
-	n := normal(root, false)
+func check(n *branch, value string) []Problem {
 	if !n.selective() {
 		return notSelective(nil, n, span{0, len(value)})
+	}
+	if n.kind == nodeTerm {
+		return nil
 	}
 	return contradictions(n)
 }

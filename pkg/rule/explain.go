@@ -37,7 +37,7 @@ func (e *Expr) WhyNot(ev *event.Event) []Missing {
 	}
 	var p post
 	p.read(ev)
-	return e.missing(&p, normal(e.root, false))
+	return e.missing(&p, e.normal)
 }
 
 func (e *Expr) missing(p *post, b *branch) []Missing {

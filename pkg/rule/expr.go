@@ -4,8 +4,9 @@ import "riffle/pkg/rule/token"
 
 // Expr is a rule that was understood.
 type Expr struct {
-	value string
-	root  *node
+	value  string
+	root   *node
+	normal *branch
 }
 
 // Value gives the rule as it was written.

@@ -14,10 +14,9 @@ type Filed struct {
 
 // file makes a rule ready for an index and tells the ways to reach it.
 func file(r Rule, expr *Expr) (*Filed, []way) {
-	b := normal(expr.root, false)
 	var c compiler
-	compiled := program(c.branch(nil, b))
-	ways := waysOf(b)
+	compiled := program(c.branch(nil, expr.normal))
+	ways := waysOf(expr.normal)
 	return &Filed{
 		ID: r.ID, User: r.User, Tag: r.Tag, Action: r.Action,
 		several: len(ways) > 1, program: compiled, regexps: newRegexps(c.regexps),

@@ -74,18 +74,17 @@ func (x *Index) Remove(id int64) {
 // processors. Those that are not accepted are told; what was there under their
 // id stays in force. Matchers see all of them or none.
 func (x *Index) Load(rules []Rule) []LoadError {
-	prepared := prepareAll(rules)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var failed []LoadError
 	x.change(func(c *change) {
-		for i := range prepared {
-			if err := prepared[i].err; err != nil {
-				failed = append(failed, LoadError{rules[i].ID, err})
-				continue
+		eachPrepared(rules, func(i int, p prepared) {
+			if p.err != nil {
+				failed = append(failed, LoadError{rules[i].ID, p.err})
+				return
 			}
-			c.put(prepared[i])
-		}
+			c.put(p)
+		})
 	})
 	return failed
 }
@@ -106,29 +105,39 @@ func prepare(r Rule) prepared {
 	return prepared{filed, ways, nil}
 }
 
-// prepareAll prepares rules on all processors.
-func prepareAll(rules []Rule) []prepared {
-	all := make([]prepared, len(rules))
-	var next atomic.Int64
-	var done sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		done.Go(func() {
-			for {
-				end := int(next.Add(prepareChunk))
-				for i := end - prepareChunk; i < min(end, len(rules)); i++ {
-					all[i] = prepare(rules[i])
-				}
-				if end >= len(rules) {
-					return
-				}
-			}
-		})
+const prepareChunk = 256
+
+// eachPrepared prepares rules on all processors and meanwhile visits those that
+// are ready, in their order.
+func eachPrepared(rules []Rule, visit func(i int, p prepared)) {
+	chunks := (len(rules) + prepareChunk - 1) / prepareChunk
+	ready := make([]chan []prepared, chunks)
+	for i := range ready {
+		ready[i] = make(chan []prepared, 1)
 	}
-	done.Wait()
-	return all
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			for chunk := next.Add(1) - 1; chunk < int64(chunks); chunk = next.Add(1) - 1 {
+				start := int(chunk) * prepareChunk
+				ready[chunk] <- prepareChunkOf(rules[start:min(start+prepareChunk, len(rules))])
+			}
+		}()
+	}
+	for chunk := range ready {
+		for i, p := range <-ready[chunk] {
+			visit(chunk*prepareChunk+i, p)
+		}
+	}
 }
 
-const prepareChunk = 256
+func prepareChunkOf(rules []Rule) []prepared {
+	chunk := make([]prepared, len(rules))
+	for i := range rules {
+		chunk[i] = prepare(rules[i])
+	}
+	return chunk
+}
 
 // change publishes what do changes.
 func (x *Index) change(do func(*change)) {

@@ -23,15 +23,16 @@ func Parse(value string) (*Expr, []Problem) {
 		return nil, p.problems
 	}
 	p.advance()
-	root := p.whole()
+	expr := &Expr{value: value, root: p.whole()}
 	if !failed(p.problems) {
-		p.problems = append(p.problems, check(root, value)...)
+		expr.normal = normal(expr.root, false)
+		p.problems = append(p.problems, check(expr.normal, value)...)
 	}
 	sortProblems(p.problems)
 	if failed(p.problems) {
 		return nil, p.problems
 	}
-	return &Expr{value: value, root: root}, p.problems
+	return expr, p.problems
 }
 
 // Check is Parse under the name of what most callers want of it.

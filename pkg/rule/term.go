@@ -67,6 +67,9 @@ func (p *parser) tag(l lexeme, op operator, name string) *term {
 // words cuts the text of a term into words; a star at its end makes a prefix of
 // the last one.
 func (p *parser) words(l lexeme, text string) []word {
+	if isPlainWord(text) {
+		return []word{{form: strings.ToLower(text)}}
+	}
 	text = strings.TrimRightFunc(text, isSpace)
 	text, prefix := strings.CutSuffix(text, "*")
 	if strings.Contains(text, "*") {
@@ -84,6 +87,17 @@ func (p *parser) words(l lexeme, text string) []word {
 		p.prefix(l, words, text[tokens[len(tokens)-1].End:])
 	}
 	return words
+}
+
+// isPlainWord reports whether text is one token for certain: letters and digits
+// of ASCII, which most rules are made of.
+func isPlainWord(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // prefix makes the last of words a prefix. Between it and the star stands only
