@@ -99,9 +99,7 @@ func (j *job) decide(ev *event.Event, g *judge) {
 		return
 	}
 	v := event.Verdict{Event: ev, Judged: j.judgedBy(ev, g.links)}
-	if v.Judged == nil || len(v.Judged) > 0 { // else nobody may see it
-		v.Matches = j.matchesOf(g.matcher, g.matcher.Match(ev, v.Judged))
-	}
+	v.Matches = j.matchesOf(g.matcher, g.matcher.Match(ev, v.Judged))
 	v.Stored = g.storeAll
 	if len(v.Matches) == 0 && len(ev.Audience) == 0 && !v.Stored {
 		v.Stored = g.sample.take(ev.Key)

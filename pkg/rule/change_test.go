@@ -102,9 +102,9 @@ func TestUsersActionsAndDeletions(t *testing.T) {
 		want []int64
 	}{
 		{"by user, then rule", event.Event{Text: "cat"}, nil, []int64{3, 2 + 2, 5, 2}},
+		{"nobody, after everyone", event.Event{Text: "cat"}, []int64{}, []int64{}},
 		{"a drop rule wins", event.Event{Text: "cat dog"}, nil, []int64{3, 4, 5}},
 		{"an audience", event.Event{Text: "cat"}, []int64{3, 1, 3}, []int64{3, 2}},
-		{"an audience of nobody", event.Event{Text: "cat"}, []int64{}, []int64{}},
 		{"a deletion", event.Event{Text: "cat", Deleted: true}, nil, []int64{}},
 	}
 	for _, c := range cases {

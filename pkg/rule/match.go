@@ -43,7 +43,7 @@ func (x *Index) NewMatcher() *Matcher { return &Matcher{index: x} }
 // are valid until the next call.
 func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
 	m.hits = m.hits[:0]
-	if ev.Deleted {
+	if ev.Deleted || only != nil && len(only) == 0 {
 		return m.hits
 	}
 	m.begin(ev, only)
