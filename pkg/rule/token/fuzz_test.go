@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -35,8 +36,9 @@ func checkText(t *testing.T, s string) {
 	t.Helper()
 	var text token.Text
 	text.Append(s)
-	if diff := cmp.Diff(unitsOf(token.Cut(nil, s)), unitsOfText(&text)); diff != "" {
-		t.Errorf("Append(%+q) differs from Cut (-Cut +Append):\n%s", s, diff)
+	got, want := unitsOfText(&text), unitsOf(token.Cut(nil, s))
+	if !slices.Equal(got, want) {
+		t.Errorf("Append(%+q) differs from Cut (-Cut +Append):\n%s", s, cmp.Diff(want, got))
 	}
 }
 
@@ -108,6 +110,22 @@ func TestHardTexts(t *testing.T) {
 			checkText(t, a+b)
 			checkText(t, a+" "+b)
 			checkFold(t, a+b)
+		}
+	}
+}
+
+// TestEveryRune compares the quick way with the slow one for every rune beside
+// what it might bind to.
+func TestEveryRune(t *testing.T) {
+	t.Parallel()
+	for r := rune(0x80); r < 0x1fb00; r++ {
+		if r >= 0xd800 && r <= 0xdfff || r >= 0x3420 && r < 0x9ff0 || r >= 0xac20 && r < 0xd790 || r > 0xffff && r < 0x1f000 {
+			continue // the middle of Han and Hangul is all alike, other planes are read the slow way
+		}
+		c := string(r)
+		checkText(t, "a"+c+"b 1"+c+"2 "+c+c+" 京"+c+"京 n"+c+"t")
+		if t.Failed() {
+			t.Fatalf("at %U", r)
 		}
 	}
 }

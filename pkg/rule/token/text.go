@@ -15,6 +15,7 @@ type Text struct {
 	Units []Unit
 
 	isWord []uint64 // of the stretch that is being read
+	marked []byte   // the form with marks of the token that is being read
 }
 
 // Unit is one token, or one letter of a run.
@@ -196,6 +197,9 @@ func (t *Text) appendSlow(s string, start int) int {
 	end := start
 	for end < len(s) && !isASCIISpace(s[end]) {
 		end++
+	}
+	if t.appendMixed(s, start, end) {
+		return end
 	}
 	for _, token := range Cut(nil, s[start:end]) {
 		token.Start += start
