@@ -44,6 +44,9 @@ func testPreview(t *testing.T, w *world) {
 	if got.LookedAt != 4 || got.Count != 2 || got.Share != 0.5 || got.Canonical != "cat" || got.From == nil || got.To == nil {
 		t.Errorf("got %s, want two of four", answer.Data)
 	}
+	if len(got.Warnings) != 0 {
+		t.Errorf("got warnings %+v, want none: four events are too few to tell", got.Warnings)
+	}
 	// Written over nine tenths of about 3.3 minutes: two of them.
 	if got.PerDay < 800 || got.PerDay > 900 {
 		t.Errorf("got %.1f a day, want 864", got.PerDay)
@@ -126,6 +129,21 @@ func TestPreviewIsBounded(t *testing.T) {
 	fill(previewEvents, "a dog", now)
 	if got := look(); got.LookedAt > previewEvents || got.Count != 0 || len(got.Warnings) != 0 {
 		t.Errorf("got %d of %d with %v, want none of at most %d", got.Count, got.LookedAt, got.Warnings, previewEvents)
+	}
+}
+
+// TestBroadLooksAtPublicEvents stores what only one account saw: another's rule
+// must not tell how often a word stands there.
+func TestBroadLooksAtPublicEvents(t *testing.T) {
+	t.Parallel()
+	w, m := memoryWorld(t)
+	for i := range broadEvents + 10 {
+		ev := event.Event{Key: fmt.Sprintf("test:%d", i), Version: 1, Network: "test", Source: "test", Text: "a cat", Audience: []string{"test:99"}}
+		m.events = append(m.events, ev.AppendJSON(nil))
+	}
+	answer := w.do(t, w.token(t, w.alice, auth.Write), "POST /v1/rules/validate", `{"value":"cat"}`).want(t, http.StatusOK)
+	if got := into[struct{ Warnings []mistake }](t, answer.Data).Warnings; len(got) != 0 {
+		t.Errorf("got %+v, want nothing told of what others saw", got)
 	}
 }
 
