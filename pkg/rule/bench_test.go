@@ -114,6 +114,24 @@ var ruleSets = []ruleSet{
 	{"words", func(c *corpus, i, n int) string { return c.spell(n*9/10 + i) }},
 	{"pairs", func(c *corpus, _, n int) string { return c.from(n/100) + " " + c.from(50) }},
 	{"mixed", func(c *corpus, _, n int) string { return c.mixed(n) }},
+	// Nothing rarer than words that every post has some of.
+	{"worst", func(c *corpus, _, _ int) string { return c.worst() }},
+}
+
+// worst asks for common words alone, in ways that hardly ever match.
+func (c *corpus) worst() string {
+	hot := func() string { return c.head[c.IntN(60)] }
+	switch c.IntN(5) {
+	case 0:
+		return fmt.Sprintf(`"%s %s %s"`, hot(), hot(), hot())
+	case 1:
+		return fmt.Sprintf("%s %s %s %s", hot(), hot(), hot(), hot())
+	case 2:
+		return fmt.Sprintf("%s -%s -%s -%s has:video", hot(), hot(), hot(), hot())
+	case 3:
+		return fmt.Sprintf("%s followers:%d.. lang:%s", hot(), 1_000_000+c.IntN(9_000_000), []string{"de", "ja", "en"}[c.IntN(3)])
+	}
+	return fmt.Sprintf(`"%s %s"~2 from:user%d`, hot(), hot(), c.IntN(1000))
 }
 
 // mixed: 40 % one word, 25 % two words, 15 % phrases, 10 % from:, 10 % the rest.

@@ -2,6 +2,8 @@ package rule
 
 import (
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 
 	"riffle/pkg/rule/token"
@@ -97,10 +99,11 @@ func (b *branch) ways() []way {
 	switch {
 	case !b.negated && b.term.op.selective():
 		return b.term.ways()
-	case b.term.op == opRegexp:
-		return []way{{}} // compiled for the whole rule, so judged with it
+	case !b.isTested():
+		return []way{{}}
 	}
-	return []way{{conditions: []condition{testOf(b)}, whole: true}}
+	c := testOf(b)
+	return []way{{conditions: []condition{c}, whole: c.exact}}
 }
 
 // andWays joins what all parts of an AND ask for. Of the parts that are ORs
@@ -168,19 +171,48 @@ func keyCondition(kind keyKind, text string, chance float32, exact bool) conditi
 	return condition{hash: kind.hash(token.Hash(text)), chance: chance, kind: kind, exact: exact, text: text}
 }
 
+// isTested reports whether a term that is not selective, or is negated, makes a
+// test. Tests at a node are tried one by one, so only those are made of which
+// there are few that differ.
+func (b *branch) isTested() bool {
+	switch b.term.op {
+	case opRegexp: // compiled for the whole rule, so judged with it
+		return false
+	case opFollowers, opNetwork, opSource:
+		return !b.negated
+	}
+	return true
+}
+
 // testOf makes a condition of a term that is not selective, or is negated.
 func testOf(b *branch) condition {
-	t := b.term
+	t, exact := b.term, true
 	if kind, isKey := attributeKeys[t.op]; isKey && !b.negated {
 		return keyCondition(kind, t.value, t.chance(), true)
 	}
+	if t.op == opFollowers {
+		t, exact = t.widened()
+	}
 	var x compiler
-	test := program(x.branch(nil, b))
-	c := condition{hash: keyEvery.hash(token.Hash(string(test))), kind: keyEvery, exact: true, test: test, chance: t.chance()}
+	test := program(x.branch(nil, &branch{term: t, negated: b.negated}))
+	c := condition{hash: keyEvery.hash(token.Hash(string(test))), kind: keyEvery, exact: exact, test: test, chance: t.chance()}
 	if b.negated {
 		c.chance = 1 - c.chance
 	}
 	return c
+}
+
+// widened moves the ends of a range of followers out to powers of two, so that
+// there are few ranges that differ; exact says that it is still the same.
+func (t *term) widened() (wide *term, exact bool) {
+	w := *t
+	if t.low > 0 {
+		w.low = 1 << (bits.Len64(uint64(t.low)) - 1)
+		w.high = math.MaxInt64
+	} else if n := bits.Len64(uint64(t.high)); n < 63 {
+		w.high = 1<<n - 1
+	}
+	return &w, w.low == t.low && w.high == t.high
 }
 
 var attributeKeys = map[operator]keyKind{opLang: keyLang, opNetwork: keyNetwork, opSource: keySource}
