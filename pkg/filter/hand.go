@@ -7,11 +7,12 @@ import (
 	"riffle/pkg/event"
 )
 
-// Bounds of what one filter holds. Bytes are those of unpacked frames; a frame's
-// verdicts take about three times as much again when every event is kept.
+// Bounds of what one filter holds. Bytes are those of unpacked frames, of which
+// these are some thirty full ones: a batch that is written and the next one. A
+// frame's verdicts take about four times as much again when every event is kept.
 const (
 	maxFrames = 64
-	maxBytes  = 12 << 20
+	maxBytes  = 6 << 20
 )
 
 // hand is the frames that are taken and not settled.

@@ -40,8 +40,8 @@ func TestHandIsBoundedByBytes(t *testing.T) {
 	}{
 		{"empty", 0, 0, firstTake, firstTake},
 		{"small frames", 10, 1000, maxFrames - 10, maxFrames - 10},
-		{"large frames", 4, 2 << 20, 1, 2},
-		{"full", 6, 2 << 20, 0, 0},
+		{"large frames", 4, 1 << 20, 1, 2},
+		{"full", 6, 1 << 20, 0, 0},
 		{"a single giant", 1, 64 << 20, 0, 0},
 	}
 	for _, tt := range tests {
