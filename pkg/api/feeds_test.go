@@ -82,6 +82,10 @@ func testFeeds(t *testing.T, w *world) {
 		keep(t, w.store, w.alice.ID, key, "text of "+key+" & <b>", []string{"a", "b c"}[i%2], 1)
 	}
 	keep(t, w.store, w.bob.ID, "test:other", "of another", "a", 1)
+	keep(t, w.store, w.bob.ID, "test:plain", "by a rule without a tag", "", 1)
+	if entries, _ := readAtom(t, w.do(t, nil, "GET "+w.link(t, w.bob, "atom"), "").want(t, http.StatusOK).body); len(entries) != 2 || entries[0]["category"] != "" {
+		t.Errorf("got %v, want no category for a rule without a tag", entries)
+	}
 	atom := w.do(t, nil, "GET "+w.link(t, w.alice, "atom"), "").want(t, http.StatusOK)
 	if got := atom.header.Get("Content-Type"); got != "application/atom+xml; charset=utf-8" {
 		t.Errorf("got type %q", got)
