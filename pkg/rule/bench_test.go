@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
@@ -247,4 +248,24 @@ func BenchmarkLoad(b *testing.B) {
 	for range b.N {
 		rule.NewIndex().Load(rules)
 	}
+}
+
+// BenchmarkChange changes a rule among a million; the slowest one is told too.
+func BenchmarkChange(b *testing.B) {
+	const n = 1_000_000
+	c := newCorpus(1, n)
+	rules, _ := c.rules(ruleSets[2], n)
+	index := rule.NewIndex()
+	index.Load(rules)
+	runtime.GC()
+	var slowest time.Duration
+	b.ResetTimer()
+	for i := range b.N {
+		start := time.Now()
+		if err := index.Put(rule.Rule{ID: int64(i%n + 1), User: 1, Value: rules[n-1-i%n].Value}); err != nil {
+			b.Fatal(err)
+		}
+		slowest = max(slowest, time.Since(start))
+	}
+	b.ReportMetric(float64(slowest.Microseconds()), "slowest-us")
 }
