@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,9 +74,9 @@ func TestTurning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &Process{Log: zap.NewNop()}
 		stuck := make(chan struct{})
-		stand := false
+		var stand atomic.Bool
 		part := p.BeatPart("filter", "", &board{away: true}, func(*control.Beat) {
-			if stand {
+			if stand.Load() {
 				<-stuck
 			}
 		})
@@ -88,7 +89,7 @@ func TestTurning(t *testing.T) {
 		if !p.turning() {
 			t.Error("while the board is away: got not turning")
 		}
-		stand = true
+		stand.Store(true)
 		time.Sleep(stuckAfter + 2*beatEvery)
 		synctest.Wait()
 		if p.turning() {
