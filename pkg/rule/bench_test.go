@@ -245,6 +245,7 @@ func benchMatch(b *testing.B, set ruleSet, n int) {
 func BenchmarkLoad(b *testing.B) {
 	c := newCorpus(1, 1_000_000)
 	rules, _ := c.rules(ruleSets[2], 1_000_000)
+	b.ResetTimer()
 	for range b.N {
 		rule.NewIndex().Load(rules)
 	}

@@ -22,9 +22,10 @@ type snapshot struct {
 	table table
 	// kinds counts the keys of each kind under which rules are filed, so that
 	// a matcher looks for no others.
-	kinds [keyKinds]int32
-	grams *gramFilter
-	edit  uint32
+	kinds  [keyKinds]int32
+	grams  *gramFilter
+	filter *keyFilter
+	edit   uint32
 }
 
 // LoadError says which rule of many was not accepted, and why.
@@ -36,7 +37,7 @@ type LoadError struct {
 // NewIndex returns an empty one.
 func NewIndex() *Index {
 	x := &Index{rules: make(map[int64]*Filed)}
-	x.current.Store(new(snapshot))
+	x.current.Store(&snapshot{filter: newKeyFilter(0)})
 	return x
 }
 
@@ -57,7 +58,7 @@ func (x *Index) Put(r Rule) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.change(func(c *change) { c.put(p) })
+	x.change(true, func(c *change) { c.put(p) })
 	return nil
 }
 
@@ -66,7 +67,7 @@ func (x *Index) Remove(id int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if f := x.rules[id]; f != nil {
-		x.change(func(c *change) { c.remove(f) })
+		x.change(true, func(c *change) { c.remove(f) })
 	}
 }
 
@@ -77,7 +78,7 @@ func (x *Index) Load(rules []Rule) []LoadError {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var failed []LoadError
-	x.change(func(c *change) {
+	x.change(false, func(c *change) {
 		eachPrepared(rules, func(i int, p prepared) {
 			if p.err != nil {
 				failed = append(failed, LoadError{rules[i].ID, p.err})
@@ -139,11 +140,12 @@ func prepareChunkOf(rules []Rule) []prepared {
 	return chunk
 }
 
-// change publishes what do changes.
-func (x *Index) change(do func(*change)) {
+// change publishes what do changes. A small change must take little time.
+func (x *Index) change(small bool, do func(*change)) {
 	next := *x.current.Load()
 	next.edit++
 	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit}})
+	next.refill(small)
 	x.current.Store(&next)
 }
 
@@ -163,6 +165,7 @@ func (c *change) put(p prepared) {
 	c.index.rules[p.filed.ID] = p.filed
 	for _, w := range p.ways {
 		c.count(&w.conditions[0], 1)
+		c.snapshot.filter.add(slotHash(w.conditions[0].hash))
 		c.edit.insert(&c.snapshot.table, p.filed, w)
 	}
 }

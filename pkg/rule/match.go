@@ -24,8 +24,8 @@ type Matcher struct {
 	// Of the match that is going on:
 	rules  *snapshot
 	only   []int64 // ascending; nil is everyone
-	leaves []*cell // of the words
-	peeked uint64  // keeps what was peeked at from being optimized away
+	leads  []lead
+	peeked uint64 // keeps what was peeked at from being optimized away
 	// names are the keys that are names, if hasNames.
 	names    []eventKey
 	hasNames bool
@@ -71,6 +71,9 @@ func (m *Matcher) begin(ev *event.Event, only []int64) {
 
 // lookUp follows what is filed under a key of the event that is no word.
 func (m *Matcher) lookUp(k *eventKey) {
+	if !m.rules.filter.has(slotHash(k.hash)) {
+		return
+	}
 	s := m.rules.table.find(k.hash)
 	switch {
 	case s == nil || !m.found.add(k.hash):
@@ -81,18 +84,29 @@ func (m *Matcher) lookUp(k *eventKey) {
 	}
 }
 
-// lookUpWords follows the words of the event.
+// lookUpWords follows the words of the event: first it notes those that may
+// lead somewhere, then it goes there.
 func (m *Matcher) lookUpWords() {
-	words := m.post.words.keys
-	m.leaves, m.peeked = m.leaves[:0], 0
+	m.leads, m.peeked = m.leads[:0], 0
+	filter, words := m.rules.filter, m.post.words.keys
 	for i := range words {
-		leaf := m.rules.table.leafOf(words[i].hash)
-		m.leaves = append(m.leaves, leaf)
-		m.peeked ^= leaf.peek(words[i].hash)
+		if hash := words[i].hash; filter.has(slotHash(hash)) {
+			leaf := m.rules.table.leafOf(hash)
+			m.leads = append(m.leads, lead{leaf, hash, words[i].unit})
+			m.peeked ^= leaf.peek(hash)
+		}
 	}
-	for i := range words {
-		m.lookUpWord(m.leaves[i].find(words[i].hash), words[i].unit)
+	for i := range m.leads {
+		l := &m.leads[i]
+		m.lookUpWord(l.leaf.find(l.hash), l.unit)
 	}
+}
+
+// lead is a word that may lead to rules.
+type lead struct {
+	leaf *cell
+	hash uint64
+	unit uint32
 }
 
 // lookUpWord follows what is filed at the slot of a word, which may be nil.

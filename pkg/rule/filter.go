@@ -1,0 +1,55 @@
+package rule
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+const (
+	bitsOfKey = 16 // of the filter for each key it was made for
+	minFilter = 1 << 10
+	// maxRefill is how many keys may be filtered anew while one rule is put,
+	// so that this takes well under a millisecond. Loading has no such bound.
+	maxRefill = 20_000
+)
+
+// keyFilter tells most keys under which nothing is filed from those under which
+// something is, by one look into memory that is small. It is shared by all
+// snapshots since it was made: bits are only ever added, and one too many does
+// no harm.
+type keyFilter struct {
+	words []atomic.Uint64 // their number is a power of two
+	shift int
+	keys  int // that it was made for
+}
+
+func newKeyFilter(keys int) *keyFilter {
+	n := max(minFilter, keys*bitsOfKey) / 64
+	n = 1 << bits.Len(uint(n-1))
+	return &keyFilter{words: make([]atomic.Uint64, n), shift: 64 - bits.TrailingZeros(uint(n)), keys: n * 64 / bitsOfKey}
+}
+
+// mask has the two bits of a key in its word.
+func mask(hash uint64) uint64 { return 1<<(hash>>1&63) | 1<<(hash>>7&63) }
+
+func (f *keyFilter) has(hash uint64) bool {
+	m := mask(hash)
+	return f.words[hash>>f.shift].Load()&m == m
+}
+
+func (f *keyFilter) add(hash uint64) { f.words[hash>>f.shift].Or(mask(hash)) }
+
+// refill makes the filter anew if it has become too small for the table, unless
+// that would take long and bounded asks for haste: a filter that is too full
+// lets too much through, and is right all the same.
+func (s *snapshot) refill(bounded bool) {
+	n := s.table.count
+	if n <= s.filter.keys || bounded && n > maxRefill {
+		return
+	}
+	s.filter = newKeyFilter(2 * n)
+	s.table.each(func(slot *slot) bool {
+		s.filter.add(slot.hash)
+		return true
+	})
+}
