@@ -97,6 +97,9 @@ func (r *reader) follow(ctx context.Context, done <-chan struct{}) error {
 			r.seen[c.ID], r.last = true, c.Number
 		}
 		r.at = page.Next
+		if err := r.checkNewest(ctx); err != nil {
+			return err
+		}
 		if page.More {
 			continue
 		}
@@ -109,4 +112,19 @@ func (r *reader) follow(ctx context.Context, done <-chan struct{}) error {
 		default:
 		}
 	}
+}
+
+// checkNewest makes sure that who goes on from a page of the newest matches is
+// not told of these again.
+func (r *reader) checkNewest(ctx context.Context) error {
+	page, err := r.feed.Matches(ctx, event.Query{User: r.user, Limit: 10})
+	if err != nil {
+		return err
+	}
+	for _, c := range page.Changes {
+		if c.Number > page.Next {
+			return fmt.Errorf("change %d is on a page that goes on at %d", c.Number, page.Next)
+		}
+	}
+	return nil
 }

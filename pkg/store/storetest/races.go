@@ -100,11 +100,10 @@ func testManyMatches(sc scene) {
 	start := w.query(t, event.Query{User: 1}).Next
 	look := func(name string, of int64, want string) {
 		t.Helper()
-		changes, next := w.changes(t, of, start)
+		changes, _ := w.changes(t, of, start)
 		if got := strings.Join(describe(t, changes), ", "); got != want {
 			t.Errorf("%s: user %d sees %q, want %q", name, of, got, want)
 		}
-		_ = next
 	}
 	b := w.batch(verdict{key: "before", version: 1, users: []int64{1}},
 		verdict{key: "a", version: 1, users: everybody},
@@ -132,7 +131,10 @@ func testManyMatches(sc scene) {
 	look("edited", 1, "new before 1, delete")
 	look("edited", 5000, "new a 2")
 	look("edited", users, "new after 1, delete")
-	w.write(t, verdict{key: "a", version: 3, deleted: true})
+	w.write(t, verdict{key: "a", version: 3, judged: []int64{4001}, revised: true})
+	look("edited for one", 4001, "delete")
+	look("edited for one", 5000, "new a 3")
+	w.write(t, verdict{key: "a", version: 4, deleted: true})
 	look("deleted", 1, "new before 1, delete")
 	look("deleted", 5000, "delete")
 }

@@ -18,6 +18,17 @@ type scene struct {
 	store *store.Store
 }
 
+// afterNewPosts brings the store to where it takes for granted that posts are
+// new, which it checks in another way than when it has looked them up.
+func (sc scene) afterNewPosts() scene {
+	sc.Helper()
+	w := newWorld(sc.store)
+	for _, key := range []string{"x", "y", "z"} {
+		w.write(sc.T, verdict{key: key, version: 1, users: []int64{1}})
+	}
+	return sc
+}
+
 // Run tests a dialect.
 func Run(t *testing.T, open Open) {
 	t.Helper()
@@ -26,9 +37,10 @@ func Run(t *testing.T, open Open) {
 		runTogether(t, open)
 	})
 	for name, test := range map[string]func(scene){
-		"newest events": testNewestEvents,
-		"purge":         testPurge,
-		"stats":         testStats,
+		"newest events":            testNewestEvents,
+		"stats":                    testStats,
+		"claims when all is new":   func(sc scene) { testClaims(sc.afterNewPosts()) },
+		"versions when all is new": testUnmarkedEdit,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,6 +48,11 @@ func Run(t *testing.T, open Open) {
 			test(scene{t, s})
 		})
 	}
+	t.Run("purge", func(t *testing.T) {
+		t.Parallel()
+		s, db := open(t)
+		testPurge(t, s, db)
+	})
 	t.Run("schema", func(t *testing.T) {
 		t.Parallel()
 		s, db := open(t)

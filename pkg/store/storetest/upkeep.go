@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,8 +77,8 @@ func purge(t *testing.T, s *store.Store, keep store.Retention) int64 {
 }
 
 // testPurge: what is too old goes, what is not stays, and readers are told.
-func testPurge(sc scene) {
-	t, s := sc.T, sc.store
+func testPurge(t *testing.T, s *store.Store, db *sql.DB) {
+	t.Helper()
 	w := newWorld(s)
 	start := w.query(t, event.Query{User: 1}).Next
 	frame := w.batch(verdict{key: "a", version: 1, users: []int64{1, 2}}, verdict{key: "b", version: 1, users: []int64{1}})
@@ -117,6 +118,34 @@ func testPurge(sc scene) {
 		t.Errorf("a frame that came again made %q", describe(t, changes))
 	}
 	purgeKept(t, w, start)
+	purgeChanged(t, w, db)
+}
+
+// purgeChanged removes what is old but for a match that has changed since, as
+// if that had been an hour later.
+func purgeChanged(t *testing.T, w world, db *sql.DB) {
+	t.Helper()
+	w.write(t, verdict{key: "edited", version: 1, users: []int64{4, 5}})
+	for _, query := range []string{
+		"UPDATE counters SET value = value + 3600000000 WHERE name = 'changes'",
+		"UPDATE matches SET number = number + 3600000000 WHERE user_id = ?",
+	} {
+		var args []any
+		if strings.Contains(query, "?") {
+			args = append(args, w.base+4)
+		}
+		if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	keep := keepAll()
+	keep.Keep = 0
+	purge(t, w.Store, keep)
+	for user, want := range map[int64][]string{4: {"new edited 1"}, 5: nil} {
+		if diff := cmp.Diff(want, describe(t, w.query(t, event.Query{User: user}).Changes)); diff != "" {
+			t.Errorf("user %d: matches differ (-want +got):\n%s", user, diff)
+		}
+	}
 }
 
 // purgeKept removes all matches.

@@ -43,6 +43,18 @@ func testVersions(sc scene) {
 	}
 }
 
+// testUnmarkedEdit: a newer version takes matches away even if it is not marked
+// as one that may.
+func testUnmarkedEdit(sc scene) {
+	sc.afterNewPosts()
+	w := newWorld(sc.store)
+	w.write(sc.T, verdict{key: "a", version: 1, users: []int64{1}})
+	w.write(sc.T, verdict{key: "a", version: 2})
+	if got := describe(sc.T, w.query(sc.T, event.Query{User: 1}).Changes); len(got) != 0 {
+		sc.Errorf("matches are left: %q", got)
+	}
+}
+
 var versionTests = []struct {
 	name  string
 	steps []step
