@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -251,7 +252,8 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkChange changes a rule among a million; the slowest one is told too.
+// BenchmarkChange changes a rule among a million; how long all but one in a
+// thousand take at most is told too.
 func BenchmarkChange(b *testing.B) {
 	const n = 1_000_000
 	c := newCorpus(1, n)
@@ -259,14 +261,16 @@ func BenchmarkChange(b *testing.B) {
 	index := rule.NewIndex()
 	index.Load(rules)
 	runtime.GC()
-	var slowest time.Duration
+	took := make([]time.Duration, b.N)
 	b.ResetTimer()
 	for i := range b.N {
 		start := time.Now()
 		if err := index.Put(rule.Rule{ID: int64(i%n + 1), User: 1, Value: rules[n-1-i%n].Value}); err != nil {
 			b.Fatal(err)
 		}
-		slowest = max(slowest, time.Since(start))
+		took[i] = time.Since(start)
 	}
-	b.ReportMetric(float64(slowest.Microseconds()), "slowest-us")
+	slices.Sort(took)
+	b.ReportMetric(float64(took[b.N*999/1000].Microseconds()), "p99.9-us")
+	b.ReportMetric(float64(took[b.N-1].Microseconds()), "slowest-us")
 }
