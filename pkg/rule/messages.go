@@ -246,7 +246,7 @@ func substringProblem(l lexeme, value string) Problem {
 		fmt.Sprintf("At least %d characters are needed here.", minSubstring), "contains:"+quoteIfNeeded(value+"…"))
 }
 
-func accountProblem(l lexeme, value string, op operator) Problem {
+func accountProblem(l lexeme, op operator) Problem {
 	if op == opConversation {
 		return badValue(l.valueStart, l.valueEnd, "This is no key of a post.", "twitter:20")
 	}

@@ -39,7 +39,7 @@ func (p *parser) named(l lexeme) *term {
 	name := strings.ToLower(l.name(p.rule()))
 	if name == "http" || name == "https" {
 		p.report(bareURLProblem(l, l.text(p.rule())))
-		return p.link(l, name+":"+l.value(p.rule()), l.start, l.end)
+		return p.link(name+":"+l.value(p.rule()), l.start, l.end)
 	}
 	op, known := operatorNamed(name)
 	if !known {
@@ -66,7 +66,7 @@ func (p *parser) value(l lexeme, op operator, name, value string) *term {
 	case opFrom, opTo, opRepostsOf, opConversation:
 		return p.account(l, op, value)
 	case opURL:
-		return p.link(l, value, l.valueStart, l.valueEnd)
+		return p.link(value, l.valueStart, l.valueEnd)
 	case opLang:
 		return p.lang(l, value)
 	case opIs:
@@ -98,12 +98,12 @@ func (p *parser) account(l lexeme, op operator, value string) *term {
 		value = strings.TrimPrefix(value, "@")
 	}
 	if value == "" || strings.ContainsFunc(value, isSpace) || len(token.Cut(nil, value)) == 0 {
-		p.report(accountProblem(l, l.value(p.rule()), op))
+		p.report(accountProblem(l, op))
 	}
 	return &term{op: op, value: token.FoldName(value)}
 }
 
-func (p *parser) link(l lexeme, value string, start, end int) *term {
+func (p *parser) link(value string, start, end int) *term {
 	t := &term{op: opURL, value: value, words: wordsOf(token.Cut(nil, linkText(value)))}
 	if len(t.words) == 0 {
 		p.report(linkProblem(start, end, value))

@@ -92,7 +92,7 @@ func (t *table) change(hash uint64, edit uint32) *slot {
 	t.count++
 	if c.used >= leafSplit {
 		c.split(edit, depth)
-		c, depth = t.leaf(hash, edit)
+		c, _ = t.leaf(hash, edit)
 	}
 	c.grow(edit)
 	c.used++
