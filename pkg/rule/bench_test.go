@@ -216,6 +216,7 @@ func BenchmarkMatch(b *testing.B) {
 }
 
 func benchMatch(b *testing.B, set ruleSet, n int) {
+	b.Helper()
 	c := newCorpus(1, n)
 	rules, text := c.rules(set, n)
 	before := heap()
