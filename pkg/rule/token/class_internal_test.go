@@ -67,3 +67,18 @@ func TestEmojiIsPictographic(t *testing.T) {
 		}
 	})
 }
+
+// TestCasesOfOneLetterFoldAlike checks all letters: those that differ in case
+// alone have one folded form, which folding leaves alone.
+func TestCasesOfOneLetterFoldAlike(t *testing.T) {
+	t.Parallel()
+	everyRune(func(r rune) {
+		folded := FoldName(string(r))
+		if again := FoldName(folded); again != folded {
+			t.Errorf("%U folds to %+q, and that to %+q", r, folded, again)
+		}
+		if other := unicode.SimpleFold(r); FoldName(string(other)) != folded {
+			t.Errorf("%U folds to %+q, its other case %U to %+q", r, folded, other, FoldName(string(other)))
+		}
+	})
+}

@@ -94,7 +94,8 @@ func dropInvisible(s string) string {
 	return string(kept)
 }
 
-// plainSpaces makes a run of white space one space and all apostrophes one.
+// plainSpaces makes a run of white space one space and all apostrophes one, and
+// ends what case folding began.
 func plainSpaces(s string) string {
 	var b strings.Builder
 	wasSpace := false
@@ -108,11 +109,23 @@ func plainSpaces(s string) string {
 		case isApostrophe(r):
 			b.WriteByte('\'')
 		default:
-			b.WriteRune(r)
+			b.WriteRune(foldCherokee(r))
 		}
 		wasSpace = space
 	}
 	return b.String()
+}
+
+// foldCherokee makes capitals of small letters: Unicode folds Cherokee that
+// way round, while the library swaps the two.
+func foldCherokee(r rune) rune {
+	switch {
+	case 0xab70 <= r && r <= 0xabbf:
+		return r - 0xab70 + 0x13a0
+	case 0x13f8 <= r && r <= 0x13fd:
+		return r - 0x13f8 + 0x13f0
+	}
+	return r
 }
 
 // stripMarks removes the combining marks of Latin, Greek and Cyrillic letters
