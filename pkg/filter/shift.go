@@ -24,6 +24,9 @@ const (
 	// linger is how long a batch waits for frames that are being judged; with
 	// nothing else in hand it does not wait at all.
 	linger = 5 * time.Millisecond
+	// maxWriters commit at the same time: while one waits for the store's disk,
+	// the other decides and sends.
+	maxWriters = 2
 )
 
 // errStoreAway ends a shift that could commit nothing.
@@ -81,7 +84,11 @@ func (s *shift) run(ctx context.Context) error {
 		judges.Wait()
 		close(s.judged)
 	})
-	s.write(working)
+	var writers sync.WaitGroup
+	for range maxWriters {
+		writers.Go(func() { s.write(working) })
+	}
+	writers.Wait()
 	stopRenewing()
 	others.Wait()
 	s.giveBack(ctx)
