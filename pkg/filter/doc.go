@@ -1,7 +1,7 @@
 // Package filter is the stage between buffer and store: it takes frames, lets
 // the rules of those who saw an event judge it, and writes what is kept.
 //
-//	Taker.Take ──> taken ──> judges (one per core) ──> judged ──> writer ──> Writer.Write ──> Taker.Ack
+//	Taker.Take ──> taken ──> judges (one per core) ──> judged ──> two writers ──> Writer.Write ──> Taker.Ack
 //	   │                     unpack, match, JSON                  several frames,
 //	   └─ hand: every frame under lease, renewed,                 one transaction
 //	      given back when it can't be finished
