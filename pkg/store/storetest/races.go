@@ -62,6 +62,18 @@ func testAccountRace(sc scene) {
 	wantNothing(t, w, 1)
 }
 
+// testFirstAccount: the first account ever that is deleted comes in one batch
+// with a post of its own, and with a deletion that makes the store look.
+func testFirstAccount(sc scene) {
+	t := sc.T
+	w := newWorld(sc.store)
+	w.write(t,
+		verdict{key: "a", version: 1, text: "SECRET", author: "ann", users: []int64{1}},
+		verdict{key: "b", version: 1, deleted: true},
+		verdict{key: "ann", version: 5, deleted: true, account: true})
+	wantNothing(t, w, 1)
+}
+
 // wantNothing makes sure that a user has no match and the store no text.
 func wantNothing(t *testing.T, w world, user int64) {
 	t.Helper()

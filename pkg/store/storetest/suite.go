@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		"stats":                    testStats,
 		"claims when all is new":   func(sc scene) { testClaims(sc.afterNewPosts()) },
 		"versions when all is new": testUnmarkedEdit,
+		"first account":            func(sc scene) { testFirstAccount(sc.afterNewPosts()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

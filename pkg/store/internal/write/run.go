@@ -173,7 +173,8 @@ func (w *Writer) try(ctx context.Context, tx Tx, p *part, hopeful bool) (more bo
 }
 
 // know asks what must be known, and gives the number of account deletions that
-// it is known with.
+// it is known with: the hopeful ask with the number seen last, so that a
+// deletion since then makes the plan void, though its row was not asked for.
 func (w *Writer) know(ctx context.Context, tx Tx, p *part, hopeful bool) (accounts int64, err error) {
 	q := p.question()
 	if hopeful {
@@ -188,7 +189,10 @@ func (w *Writer) know(ctx context.Context, tx Tx, p *part, hopeful bool) (accoun
 		return 0, err
 	}
 	w.accounts.Store(answer.Accounts + 1)
-	return answer.Accounts, p.learn(answer)
+	if !hopeful {
+		accounts = answer.Accounts
+	}
+	return accounts, p.learn(answer)
 }
 
 func (p *part) readMatches(ctx context.Context, tx Tx) (more bool, err error) {
