@@ -35,9 +35,9 @@ var networks = []network{
 	{[]string{"jetstream", "jetstream+ws"}, openJetstream},
 }
 
-// CheckSource says what is wrong with a source's URL.
-func CheckSource(c *config.Source) error {
-	_, err := open(opening{url: c.URL, origin: Origin{Source: "check"}, stdin: strings.NewReader("")}, c.Scheme)
+// CheckSource says what is wrong with a source's URL, or which keys it lacks.
+func CheckSource(in *config.Input) error {
+	_, err := OpenSource(in, strings.NewReader(""))
 	return err
 }
 

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,34 @@ func TestDefaults(t *testing.T) {
 	}
 	if up.Buffer.Path != "riffle-data/buffer.db" || up.Store.Path != "riffle-data/store.db" || up.State != "riffle-data" {
 		t.Errorf("up: got buffer %q, store %q, state %q", up.Buffer.Path, up.Store.Path, up.State)
+	}
+}
+
+func TestTwitterKeys(t *testing.T) {
+	t.Parallel()
+	c := config.NewIngest()
+	report, err := load(t, c, []string{"--source", "twitter://sample", "--buffer", redisURL, "--twitter-access-token", "12-geheim"}, []string{
+		"RIFFLE_TWITTER_CONSUMER_KEY=geheim1", "RIFFLE_TWITTER_CONSUMER_SECRET_FILE=" + write(t, "secret", " geheim2 \n"),
+		"RIFFLE_TWITTER_ACCESS_TOKEN_SECRET_FILE=" + write(t, "token", "geheim3"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.TwitterKeys{ConsumerKey: "geheim1", ConsumerSecret: "geheim2", AccessToken: "12-geheim", AccessTokenSecret: "geheim3"}
+	if c.Twitter != want {
+		t.Error("the keys are not those that were given")
+	}
+	var out strings.Builder
+	if err := report.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&out, "%v %+v %q", c.Twitter, c.Twitter, c.Twitter)
+	if strings.Contains(out.String(), "geheim") || !strings.Contains(out.String(), "twitter-access-token-secret: ***  # RIFFLE_TWITTER_ACCESS_TOKEN_SECRET_FILE") {
+		t.Errorf("got %s", out.String())
+	}
+	_, err = load(t, config.NewIngest(), nil, []string{"RIFFLE_TWITTER_CONSUMER_KEY_FILE=" + write(t, "empty", "\n")})
+	if err == nil || !strings.Contains(err.Error(), "--twitter-consumer-key (from RIFFLE_TWITTER_CONSUMER_KEY_FILE): is empty") {
+		t.Errorf("an empty file: got %v", err)
 	}
 }
 
@@ -221,7 +250,7 @@ func TestCheckConfigIsReported(t *testing.T) {
 func TestTheSourceIsCheckedByWhoOpensIt(t *testing.T) {
 	t.Parallel()
 	c := config.NewIngest()
-	c.CheckSource = func(s *config.Source) error { return errors.New("no adapter for " + s.Scheme) }
+	c.CheckSource = func(in *config.Input) error { return errors.New("no adapter for " + in.Source.Scheme) }
 	_, err := load(t, c, []string{"--source", "gopher://h", "--buffer", redisURL}, nil)
 	if err == nil || !strings.Contains(err.Error(), "--source: no adapter for gopher") {
 		t.Errorf("got %v", err)

@@ -65,30 +65,47 @@ type Input struct {
 	Source   Source
 	Name     Name
 	Audience Audience
-	// CheckSource finds what is wrong with a source beyond its form; nil finds
-	// nothing.
-	CheckSource func(*Source) error
+	// Twitter signs the requests of twitter: sources.
+	Twitter TwitterKeys
+	// CheckSource finds what is wrong with a source beyond its form, and which
+	// keys it lacks; nil finds nothing.
+	CheckSource func(*Input) error
+}
+
+// TwitterKeys are the OAuth 1 keys of an app and of an account that has let it
+// in.
+type TwitterKeys struct {
+	ConsumerKey, ConsumerSecret, AccessToken, AccessTokenSecret Secret
+}
+
+func (k *TwitterKeys) settings() []Setting {
+	return []Setting{
+		{Name: "twitter-consumer-key", Usage: "OAuth 1 key of the app that reads twitter: sources", Value: &k.ConsumerKey, Secret: true},
+		{Name: "twitter-consumer-secret", Usage: "its secret", Value: &k.ConsumerSecret, Secret: true},
+		{Name: "twitter-access-token", Usage: "OAuth 1 token of the account for which it reads", Value: &k.AccessToken, Secret: true},
+		{Name: "twitter-access-token-secret", Usage: "its secret", Value: &k.AccessTokenSecret, Secret: true},
+	}
 }
 
 func (in *Input) settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		{Name: "source", Usage: "URL of the stream: jetstream://host/subscribe, file:PATH, stdin:, sim:", Value: &in.Source, Secret: true},
 		{Name: "name", Usage: "name of the source, under which its cursor is kept (default from the URL)", Value: &in.Name},
 		{Name: "audience", Usage: "NETWORK:ACCOUNT that sees what the source brings, where its messages do not say", Value: &in.Audience, List: true},
-	}
+	}, in.Twitter.settings()...)
 }
 
 func (in *Input) check() []Mistake {
 	if in.Source.URL == "" {
 		return []Mistake{missing("source", sourceExample)}
 	}
-	if in.CheckSource != nil {
-		if err := in.CheckSource(&in.Source); err != nil {
-			return []Mistake{{Setting: "--source", Problem: err.Error()}}
-		}
-	}
 	if in.Name == "" {
 		in.Name = in.Source.Name()
+	}
+	if in.CheckSource != nil {
+		if err := in.CheckSource(in); err != nil {
+			return []Mistake{{Setting: "--source", Problem: err.Error()}}
+		}
 	}
 	return nil
 }

@@ -19,6 +19,26 @@ type text string
 func (t *text) Set(s string) error { *t = text(s); return nil }
 func (t *text) String() string     { return string(*t) }
 
+// Secret is a key or password. It is never printed.
+type Secret string
+
+// Set reads a secret; white space around it, such as a file may have, is no part
+// of it.
+func (s *Secret) Set(text string) error {
+	*s = Secret(strings.TrimSpace(text))
+	if *s == "" {
+		return errors.New("is empty")
+	}
+	return nil
+}
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "***"
+}
+
 // Switch is on or off.
 type Switch bool
 
