@@ -7,6 +7,12 @@ import "encoding/json"
 type Batch struct {
 	Deliveries []Delivery
 	Verdicts   []Verdict
+	// Dead is what of these frames could not be processed; it is stored in the
+	// step that finishes them.
+	Dead []DeadLetter
+	// Unfinished claims the frames without finishing them: more of them is to
+	// come.
+	Unfinished bool
 }
 
 // Verdict is what a filter decided about one event. An event that nobody keeps,

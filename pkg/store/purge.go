@@ -18,7 +18,6 @@ type Retention struct {
 	Frames  time.Duration // the ledger of frames
 	Sample  time.Duration // events stored for their own sake,
 	Samples int           // of which there are no more than this
-	Dead    int           // dead letters; the oldest go first
 }
 
 // DefaultRetention keeps events and matches for a time, and of the rest what
@@ -26,7 +25,7 @@ type Retention struct {
 func DefaultRetention(keep time.Duration) Retention {
 	return Retention{
 		Keep: keep, Bare: min(keep, 7*24*time.Hour), Frames: 24 * time.Hour,
-		Sample: time.Hour, Samples: 100_000, Dead: 10_000,
+		Sample: time.Hour, Samples: 100_000,
 	}
 }
 
@@ -55,7 +54,7 @@ func (p *purge) run(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		p.matches, p.keptEvents, p.otherEvents, p.ledgers, p.deadLetters,
+		p.matches, p.keptEvents, p.otherEvents, p.ledgers,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -198,19 +197,6 @@ func (p *purge) ledgers(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// deadLetters removes the oldest that are too many.
-func (p *purge) deadLetters(ctx context.Context) error {
-	var surplus int64
-	err := p.store.db.QueryRowContext(ctx, "SELECT id FROM dead_letters ORDER BY id DESC LIMIT 1 OFFSET ?", p.keep.Dead).Scan(&surplus)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return p.span(ctx, "dead_letters", "id", 0, surplus+1, "")
 }
 
 // marks gives n placeholders in parentheses.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"sync"
@@ -229,6 +230,7 @@ func transaction(plan *write.Plan) string {
 	p.updateEvents(plan.Updated)
 	p.removeEvents(plan.Removed)
 	p.insertEvents(plan.Inserted)
+	p.insertDead(plan.Dead)
 	if plan.Authors {
 		p.add("SET @riffle = " + failIf("SELECT value <> "+strconv.FormatInt(plan.Accounts, 10)+
 			" FROM counters WHERE name = 'accounts'") + ";")
@@ -251,6 +253,9 @@ func size(plan *write.Plan) int {
 		for i := range events {
 			n += 128 + len(events[i].Body)
 		}
+	}
+	for i := range plan.Dead {
+		n += 4096 + 2*len(plan.Dead[i].Data)
 	}
 	return n
 }
@@ -323,6 +328,33 @@ func (p *packet) insertEvents(events []write.Event) {
 		p.add(",")
 		p.id(&e.ID)
 		p.eventTail(e)
+	})
+	p.add(";")
+}
+
+// insertDead adds dead letters.
+func (p *packet) insertDead(letters []event.DeadLetter) {
+	if len(letters) == 0 {
+		return
+	}
+	p.add("INSERT INTO dead_letters (at, source, frame, event_key, reason, error, deliveries, events, bytes) VALUES ")
+	p.rows(len(letters), func(i int) {
+		d := write.Fit(letters[i])
+		p.add("(" + micros + ",")
+		p.text([]byte(d.Source))
+		p.add(",")
+		p.id((*[16]byte)(&d.Frame))
+		for _, s := range []string{d.Key, string(d.Reason), d.Error} {
+			p.add(",")
+			p.text([]byte(s))
+		}
+		p.add(",")
+		p.int(int64(d.Deliveries))
+		p.add(",")
+		p.int(int64(d.Events))
+		p.add(",X'")
+		p.b = hex.AppendEncode(p.b, d.Data)
+		p.add("')")
 	})
 	p.add(";")
 }

@@ -77,12 +77,14 @@ const (
 	markMatch   = "UPDATE matches SET number = ?, born = ?, version = ?, state = 0, rules = ? WHERE event = ? AND user_id = ?"
 	markAccount = "INSERT INTO authors (id, account, version, at) VALUES (?, ?, ?, ?)" +
 		" ON CONFLICT (id) DO UPDATE SET at = excluded.at, version = MAX(version, excluded.version)"
+	insertDead = "INSERT INTO dead_letters (at, source, frame, event_key, reason, error, deliveries, events, bytes)" +
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	countAccounts = "UPDATE counters SET value = value + 1 WHERE name = 'accounts'"
 )
 
 var texts = []string{
 	readFrame, readEvent, readAuthor, readAccounts, claimFrame, updateEvent, removeEvent, insertEvent,
-	takeNumbers, takePlaces, makeMatch, loseMatch, markMatch, markAccount, countAccounts,
+	takeNumbers, takePlaces, makeMatch, loseMatch, markMatch, markAccount, insertDead, countAccounts,
 }
 
 func (w *writer) Try(ctx context.Context, f func(write.Tx) error) error {
@@ -228,14 +230,26 @@ func (t *tx) Apply(ctx context.Context, p *write.Plan) error {
 	} else if err != nil {
 		return err
 	}
-	if p.Numbers == 0 {
-		return nil
+	if err := t.writeDead(ctx, p.Dead); err != nil || p.Numbers == 0 {
+		return err
 	}
 	var last int64
 	if err := t.stmt(ctx, takeNumbers).row(ctx, now(), p.Numbers).Scan(&last); err != nil {
 		return err
 	}
 	return t.writeMatches(ctx, p, last-int64(p.Numbers)+1)
+}
+
+func (t *tx) writeDead(ctx context.Context, letters []event.DeadLetter) error {
+	for i := range letters {
+		d := write.Fit(letters[i])
+		err := t.exec(ctx, insertDead, now(), []byte(d.Source), d.Frame[:], []byte(d.Key), []byte(d.Reason), d.Error,
+			d.Deliveries, d.Events, d.Data)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkAccounts makes sure that no account was deleted since that was asked.

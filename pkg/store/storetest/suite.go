@@ -39,6 +39,7 @@ func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(scene){
 		"newest events":            testNewestEvents,
 		"stats":                    testStats,
+		"dead letters":             testDead,
 		"claims when all is new":   func(sc scene) { testClaims(sc.afterNewPosts()) },
 		"versions when all is new": testUnmarkedEdit,
 		"first account":            func(sc scene) { testFirstAccount(sc.afterNewPosts()) },
@@ -87,6 +88,7 @@ func runTogether(t *testing.T, open Open) {
 			"logins":         testLogins,
 			"rules":          testRules,
 			"rule numbers":   testRuleNumbers,
+			"unknown frames": testUnknown,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -64,7 +64,7 @@ func testNewestEvents(sc scene) {
 const lifetime = time.Hour
 
 func keepAll() store.Retention {
-	return store.Retention{Keep: lifetime, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 1000, Dead: 1000}
+	return store.Retention{Keep: lifetime, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 1000}
 }
 
 func purge(t *testing.T, s *store.Store, keep store.Retention) int64 {

@@ -10,6 +10,7 @@ import (
 type part struct {
 	claims []event.Delivery
 	finish bool
+	dead   []event.DeadLetter // stored by who finishes
 	pieces []piece
 	// single marks a part of one piece whose event may have more matches than
 	// can be read at once.
@@ -164,7 +165,7 @@ func (p *part) decide() *Plan {
 	for i := range p.pieces {
 		p.pieces[i].apply()
 	}
-	plan := &Plan{Claims: p.claims, Finish: p.finish, Authors: len(p.authors) > 0}
+	plan := &Plan{Claims: p.claims, Authors: len(p.authors) > 0}
 	for i := range p.pieces { // numbers follow the order of the batch
 		plan.number(p.pieces[i].subject)
 	}

@@ -63,6 +63,8 @@ type Plan struct {
 	Marked  []Match // rows that are there
 	Numbers int
 
+	Dead []event.DeadLetter // what could not be processed
+
 	// fresh holds, for each row of Made, the index in Inserted of its event, or
 	// -1 where the event is there already.
 	fresh []int

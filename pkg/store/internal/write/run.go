@@ -92,7 +92,9 @@ func (w *Writer) Write(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	for i := range parts {
-		parts[i].finish = i == len(parts)-1
+		if last := i == len(parts)-1; last && !b.Unfinished {
+			parts[i].finish, parts[i].dead = true, b.Dead
+		}
 		if err := w.part(ctx, &parts[i]); err != nil {
 			return err
 		}
@@ -120,8 +122,10 @@ func (w *Writer) part(ctx context.Context, p *part) error {
 func (w *Writer) singly(ctx context.Context, p *part) error {
 	for i := range p.pieces {
 		one := part{
-			claims: p.claims, finish: p.finish && i == len(p.pieces)-1,
-			pieces: p.pieces[i : i+1], single: true,
+			claims: p.claims, pieces: p.pieces[i : i+1], single: true,
+		}
+		if i == len(p.pieces)-1 {
+			one.finish, one.dead = p.finish, p.dead
 		}
 		if err := w.part(ctx, &one); err != nil {
 			return err
@@ -165,8 +169,11 @@ func (w *Writer) try(ctx context.Context, tx Tx, p *part, hopeful bool) (more bo
 	}
 	plan := p.decide()
 	plan.Accounts = accounts
-	plan.Finish = p.finish && !more
-	if plan.empty() && !plan.Finish {
+	if p.finish && !more {
+		plan.Finish, plan.Dead = true, p.dead
+	}
+	// A batch without verdicts is there to claim its frames.
+	if plan.empty() && !plan.Finish && len(p.pieces) > 0 {
 		return more, nil
 	}
 	return more, tx.Apply(ctx, plan)
