@@ -45,246 +45,71 @@ func TestConformance(t *testing.T) {
 		"by time": jetstreamtest.New, "by number": jetstreamtest.NewNumbered,
 	} {
 		t.Run(name, func(t *testing.T) {
-			open := func(faults ...jetstreamtest.Fault) func(t *testing.T) sourcetest.Source {
+			open := func(faults ...sourcetest.Fault) func(t *testing.T) sourcetest.Source {
 				return func(t *testing.T) sourcetest.Source {
 					t.Helper()
 					server := newServer()
-					server.Post(messages)
+					server.Add(defaultCollection, messages)
 					server.Misbehave(faults...)
 					return fromStart{New(configOf(server.Listen(t)))}
 				}
 			}
 			sourcetest.Run(t, sourcetest.Harness{
 				Open: open(), Messages: messages, Endless: true, Rewinds: true,
-				Malformed: open(jetstreamtest.Fault{After: 20, Misdeed: jetstreamtest.Junk}), Junk: 3,
+				Malformed: open(sourcetest.Fault{After: 20, Misdeed: sourcetest.Junk}), Junk: 3,
+			})
+			sourcetest.RunNetwork(t, sourcetest.Network{
+				NewServer: func(bool) sourcetest.Server { return newServer() },
+				Open: func(a sourcetest.Address) sourcetest.Source {
+					c := configOf(a.Host)
+					c.Plain, c.Client = !a.TLS, a.Client
+					return fromStart{New(c)}
+				},
+				Recovers:  true,
+				Stall:     stallTime,
+				Schedules: schedules(),
+				Stops:     map[int]string{400: "collections", 401: "another host", 403: "another host", 404: "/subscribe"},
 			})
 		})
 	}
 }
 
-// follower reads a source as ingest does: again and again, as it says, each time
-// from the newest message.
-type follower struct {
-	source *Source
-	waits  []time.Duration
-	seen   []string // rkeys, once each
-	err    error
-}
-
-// follow reads until last has come, or the source gives up.
-func (f *follower) follow(ctx context.Context, last int) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	cursor := fmt.Sprint(jetstreamtest.FirstTime)
-	for {
-		gotData := false
-		err := f.source.Read(ctx, cursor, func(m event.Message) error {
-			gotData = true
-			cursor = string(m.Cursor)
-			f.note(m.Data)
-			if len(f.seen) == last {
-				cancel()
-			}
-			return ctx.Err()
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		wait, giveUp := f.source.Reconnect(err, gotData)
-		f.waits = append(f.waits, wait)
-		if giveUp != nil {
-			f.err = giveUp
-			return
-		}
-		time.Sleep(wait)
+// schedules are what docs/sources.md says.
+func schedules() map[string]sourcetest.Schedule {
+	refuse := func(status int, after string) sourcetest.Fault {
+		return sourcetest.Fault{Status: status, RetryAfter: after}
+	}
+	drop := func(after int) sourcetest.Fault { return sourcetest.Fault{After: after, Misdeed: sourcetest.Drop} }
+	seconds := func(least, most float64) sourcetest.Span {
+		return sourcetest.Span{Least: time.Duration(least * 1e9), Most: time.Duration(most * 1e9)}
+	}
+	broken := []sourcetest.Span{
+		seconds(0.1, 0.25), seconds(0.3, 0.5), seconds(0.7, 1), seconds(1.5, 2), seconds(3, 4), seconds(6, 8), seconds(12, 16),
+		seconds(22.5, 30), seconds(22.5, 30),
+	}
+	wait := func(faults []sourcetest.Fault, waits ...sourcetest.Span) sourcetest.Schedule {
+		return sourcetest.Schedule{Faults: faults, Waits: waits}
+	}
+	return map[string]sourcetest.Schedule{
+		"unavailable": wait(slices.Repeat([]sourcetest.Fault{refuse(503, "")}, 8), seconds(5, 7), seconds(10, 13),
+			seconds(20, 25), seconds(40, 50), seconds(80, 100), seconds(160, 200), seconds(300, 375), seconds(300, 375)),
+		"as the server asks": wait(
+			[]sourcetest.Fault{refuse(429, "90"), refuse(503, "1"), refuse(429, "100000"), refuse(500, "soon")},
+			seconds(90, 113), seconds(10, 13), seconds(3600, 4500), seconds(40, 50)),
+		"not what it should be":       wait([]sourcetest.Fault{refuse(200, "")}, seconds(5, 7)),
+		"drops before anything comes": wait(slices.Repeat([]sourcetest.Fault{drop(0)}, 9), broken...),
+		// What a rewound connection brings at once does not make it good.
+		"drops after some messages": wait(slices.Repeat([]sourcetest.Fault{drop(3)}, 9), broken...),
+		"a good connection is made again at once": wait([]sourcetest.Fault{drop(0), drop(0), drop(30), drop(0)},
+			seconds(0.1, 0.25), seconds(0.3, 0.5), seconds(0, 0), seconds(0.1, 0.25)),
 	}
 }
 
-func (f *follower) note(msg []byte) {
-	var post struct {
-		Commit struct{ Rkey string }
-	}
-	if json.Unmarshal(msg, &post) == nil && post.Commit.Rkey != "" && !slices.Contains(f.seen, post.Commit.Rkey) {
-		f.seen = append(f.seen, post.Commit.Rkey)
-	}
-}
-
-func rkeys(n int) []string {
-	keys := make([]string, n)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("3lb%010d", i)
-	}
-	return keys
-}
-
-func newFollower(t *testing.T, server *jetstreamtest.Server) *follower {
+func piped(t *testing.T, server *jetstreamtest.Server) *Source {
 	t.Helper()
 	c := configOf("jetstream.test")
 	c.Client = server.Pipe(t)
-	return &follower{source: New(c)}
-}
-
-// Whatever a connection does, all events arrive, in order.
-func TestMisdeeds(t *testing.T) {
-	t.Parallel()
-	for name, misdeed := range map[string]jetstreamtest.Misdeed{
-		"drop": jetstreamtest.Drop, "leave": jetstreamtest.Leave, "half": jetstreamtest.Half,
-		"stall": jetstreamtest.Stall, "junk": jetstreamtest.Junk, "oversize": jetstreamtest.Oversize,
-		"duplicate": jetstreamtest.Duplicate,
-	} {
-		for _, numbered := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, " numbered ", numbered), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					server := jetstreamtest.New()
-					if numbered {
-						server = jetstreamtest.NewNumbered()
-					}
-					server.Post(30)
-					for _, after := range []int{0, 1, 7, 20} {
-						server.Misbehave(jetstreamtest.Fault{After: after, Misdeed: misdeed})
-					}
-					f := newFollower(t, server)
-					f.follow(t.Context(), 30)
-					if diff := cmp.Diff(rkeys(30), f.seen); diff != "" {
-						t.Errorf("(-want +got):\n%s", diff)
-					}
-					if misdeed >= jetstreamtest.Junk && len(f.waits) > 0 {
-						t.Errorf("connected again after %v, want the stream to go on", f.waits)
-					}
-				})
-			})
-		}
-	}
-}
-
-func TestSchedule(t *testing.T) {
-	t.Parallel()
-	refuse := func(status int, after string) jetstreamtest.Fault {
-		return jetstreamtest.Fault{Status: status, RetryAfter: after}
-	}
-	type span struct{ least, most float64 } // in seconds
-	for name, test := range map[string]struct {
-		faults []jetstreamtest.Fault
-		want   []span
-	}{
-		"unavailable": {
-			slices.Repeat([]jetstreamtest.Fault{refuse(503, "")}, 8),
-			[]span{{5, 7}, {10, 13}, {20, 25}, {40, 50}, {80, 100}, {160, 200}, {300, 375}, {300, 375}},
-		},
-		"as the server asks": {
-			[]jetstreamtest.Fault{refuse(429, "90"), refuse(503, "1"), refuse(429, "100000"), refuse(500, "soon")},
-			[]span{{90, 113}, {10, 13}, {3600, 4500}, {40, 50}},
-		},
-		"drops before anything comes": {
-			slices.Repeat([]jetstreamtest.Fault{{Misdeed: jetstreamtest.Drop}}, 9),
-			[]span{{0, 1}, {0, 1}, {0, 1}, {1, 2}, {3, 4}, {6, 8}, {12, 16}, {22, 30}, {22, 30}},
-		},
-		// What a rewound connection brings at once does not make it good.
-		"drops after some messages": {
-			slices.Repeat([]jetstreamtest.Fault{{After: 3, Misdeed: jetstreamtest.Drop}}, 9),
-			[]span{{0, 1}, {0, 1}, {0, 1}, {1, 2}, {3, 4}, {6, 8}, {12, 16}, {22, 30}, {22, 30}},
-		},
-		"not what it should be": {[]jetstreamtest.Fault{refuse(200, "")}, []span{{5, 7}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				server := jetstreamtest.New()
-				server.Post(30)
-				server.Misbehave(test.faults...)
-				f := newFollower(t, server)
-				f.follow(t.Context(), 30)
-				if f.err != nil || len(f.waits) != len(test.want) {
-					t.Fatalf("gave up with %v after waits %v, want %d waits", f.err, f.waits, len(test.want))
-				}
-				for i, want := range test.want {
-					if got := f.waits[i].Seconds(); got < want.least || got > want.most {
-						t.Errorf("wait %d is %vs, want %vs to %vs", i, got, want.least, want.most)
-					}
-				}
-			})
-		})
-	}
-}
-
-func TestGoodConnectionIsMadeAgainAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		server := jetstreamtest.New()
-		server.Post(3)
-		// Two failures, then a connection that brings messages for long enough.
-		server.Misbehave(jetstreamtest.Fault{Misdeed: jetstreamtest.Drop}, jetstreamtest.Fault{Misdeed: jetstreamtest.Drop},
-			jetstreamtest.Fault{After: 5, Misdeed: jetstreamtest.Drop}, jetstreamtest.Fault{Misdeed: jetstreamtest.Drop})
-		go func() {
-			time.Sleep(settledTime + time.Second)
-			server.Post(7)
-		}()
-		f := newFollower(t, server)
-		f.follow(t.Context(), 10)
-		if len(f.waits) != 4 || f.waits[2] != 0 || f.waits[3] == 0 || f.waits[3] > failedFirst {
-			t.Errorf("waits %v, want two short ones, none after the good connection, then the first again", f.waits)
-		}
-	})
-}
-
-func TestStallIsNoticedInTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		server := jetstreamtest.New()
-		server.Post(2)
-		server.Misbehave(jetstreamtest.Fault{After: 2, Misdeed: jetstreamtest.Stall})
-		f := newFollower(t, server)
-		start := time.Now()
-		err := f.source.Read(t.Context(), fmt.Sprint(jetstreamtest.FirstTime), func(event.Message) error { return nil })
-		if !errors.Is(err, errStalled) || time.Since(start) != stallTime {
-			t.Errorf("got %v after %v, want %v after %v", err, time.Since(start), errStalled, stallTime)
-		}
-	})
-}
-
-// A buffer that is away for an hour holds the receiver, and that is no stall.
-func TestSlowReceiverIsNoStall(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		server := jetstreamtest.New()
-		server.Post(5)
-		f, n := newFollower(t, server), 0
-		enough := errors.New("enough")
-		err := f.source.Read(t.Context(), fmt.Sprint(jetstreamtest.FirstTime), func(event.Message) error {
-			time.Sleep(time.Hour)
-			if n++; n == 5 {
-				return enough
-			}
-			return nil
-		})
-		if !errors.Is(err, enough) {
-			t.Errorf("got %v after %d messages, want %v after 5", err, n, enough)
-		}
-	})
-}
-
-func TestPermanentRefusalStops(t *testing.T) {
-	t.Parallel()
-	for status, advice := range map[int]string{400: "collections", 401: "another host", 403: "another host", 404: "/subscribe"} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				server := jetstreamtest.New()
-				server.Misbehave(jetstreamtest.Fault{Status: status})
-				f := newFollower(t, server)
-				f.follow(t.Context(), 1)
-				if len(f.waits) != 1 || f.err == nil {
-					t.Fatalf("tried %d times, want once", len(f.waits))
-				}
-				for _, want := range []string{fmt.Sprint(status), advice, "jetstream.test", "service not ready"} {
-					if !strings.Contains(f.err.Error(), want) {
-						t.Errorf("error %q does not tell %q", f.err, want)
-					}
-				}
-			})
-		})
-	}
+	return New(c)
 }
 
 func TestServerThatCannotBeReached(t *testing.T) {
@@ -337,17 +162,17 @@ func TestWhatTheServerIsAsked(t *testing.T) {
 			"": "", "1780000010000000": "1780000005000000", "12345": "12345", "1000000000000001": "1000000000000001",
 		} {
 			server := jetstreamtest.New()
-			server.Misbehave(jetstreamtest.Fault{Status: 503})
-			f := newFollower(t, server)
-			f.source.config.Collections = []string{"app.bsky.feed.post", "app.bsky.feed.repost"}
-			if err := f.source.Read(t.Context(), cursor, nil); err == nil {
+			server.Misbehave(sourcetest.Fault{Status: 503})
+			s := piped(t, server)
+			s.config.Collections = []string{"app.bsky.feed.post", "app.bsky.feed.repost"}
+			if err := s.Read(t.Context(), cursor, nil); err == nil {
 				t.Fatal("no error")
 			}
 			asked := server.Asked()[0]
 			if got := asked.Get("cursor"); got != want {
 				t.Errorf("cursor %q: asked for %q, want %q", cursor, got, want)
 			}
-			if diff := cmp.Diff(f.source.config.Collections, asked["wantedCollections"]); diff != "" {
+			if diff := cmp.Diff(s.config.Collections, asked["wantedCollections"]); diff != "" {
 				t.Errorf("collections (-want +got):\n%s", diff)
 			}
 		}
@@ -360,16 +185,16 @@ func TestEmptyCursorMeansTheFirstMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := jetstreamtest.New()
-		server.Post(100)
+		server.Add(defaultCollection, 100)
 		go func() {
 			time.Sleep(time.Second)
-			server.Post(3)
+			server.Add(defaultCollection, 3)
 		}()
-		f := newFollower(t, server)
+		s := piped(t, server)
 		var times []position
 		enough := errors.New("enough")
 		for range 2 {
-			err := f.source.Read(t.Context(), "", func(m event.Message) error {
+			err := s.Read(t.Context(), "", func(m event.Message) error {
 				at, _ := scanPosition(m.Data)
 				times = append(times, at-jetstreamtest.FirstTime)
 				if at == jetstreamtest.FirstTime+102_000_000 {
@@ -489,7 +314,7 @@ func manyCollections(n int) string {
 func BenchmarkRead(b *testing.B) {
 	server := jetstreamtest.New()
 	const messages = 100_000
-	server.Post(messages)
+	server.Add(defaultCollection, messages)
 	s := New(configOf(server.Listen(b)))
 	enough := errors.New("enough")
 	b.ReportAllocs()

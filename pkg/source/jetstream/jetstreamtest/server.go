@@ -4,19 +4,18 @@ package jetstreamtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/coder/websocket"
+
+	"riffle/pkg/source/sourcetest"
 )
 
 // FirstTime is the time_us of the first event; each next one is a second later.
@@ -25,52 +24,30 @@ const FirstTime = 1_780_000_000_000_000
 // firstTime is where cursors stop to be sequence numbers.
 const firstTime = 1_000_000_000_000_000
 
-// Fault is how one connection misbehaves.
-type Fault struct {
-	// Status refuses the connection with this answer, and RetryAfter as header.
-	Status     int
-	RetryAfter string
-	// After is how many events come before Misdeed.
-	After   int
-	Misdeed Misdeed
-}
-
-// Misdeed is what a server does in place of its next event. After the first four
-// the connection is of no more use; after the others the stream goes on.
-type Misdeed int
-
-// The misdeeds.
-const (
-	None      Misdeed = iota
-	Drop              // cut the connection
-	Leave             // close it in due form
-	Half              // cut it in the middle of a message
-	Stall             // say nothing any more
-	Junk              // send what is no JSON
-	Oversize          // send 3 MiB
-	Duplicate         // send the event before once more
-)
-
 // Server holds a stream of events from which each connection is served. It may
 // be used by many goroutines.
 type Server struct {
+	*sourcetest.Host
 	numbered bool
+	posts    *sourcetest.Posts[stored]
 
-	mu     sync.Mutex
-	events []stored
-	grown  chan struct{} // closed when an event is added
-	faults []Fault
-	asked  []url.Values
-	closed chan struct{}
+	mu    sync.Mutex
+	keys  []string // of the posts
+	asked []url.Values
 }
 
 type stored struct {
 	collection string
+	key        string // of the event
 	data       []byte
 }
 
 // New makes a server without events.
-func New() *Server { return &Server{grown: make(chan struct{}), closed: make(chan struct{})} }
+func New() *Server {
+	s := &Server{posts: sourcetest.NewPosts[stored]()}
+	s.Host = sourcetest.NewHost(http.HandlerFunc(s.serve))
+	return s
+}
 
 // NewNumbered makes one that numbers its events, from 1 on, as servers since
 // 2026 do.
@@ -80,107 +57,110 @@ func NewNumbered() *Server {
 	return s
 }
 
-// Post adds n posts; their keys go on from those before.
-func (s *Server) Post(n int) { s.Add("app.bsky.feed.post", n) }
+const (
+	posts  = "app.bsky.feed.post"
+	author = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
+)
+
+// Post adds a post.
+func (s *Server) Post() { s.Add(posts, 1) }
 
 // Add adds n events of a collection.
 func (s *Server) Add(collection string, n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for range n {
-		i := len(s.events)
-		number := ""
-		if s.numbered {
-			number = fmt.Sprintf(`,"cursor":%d`, i+1)
-		}
-		s.events = append(s.events, stored{collection, fmt.Appendf(nil,
-			`{"did":"did:plc:aaaaaaaaaaaaaaaaaaaaaaaa","time_us":%d%s,"kind":"commit","commit":{"rev":"3lb%010d",`+
-				`"operation":"create","collection":"%s","rkey":"3lb%010d","record":{"$type":"%[4]s",`+
-				`"createdAt":"2026-05-28T20:26:40.000Z","langs":["en"],"text":"post number %d"},"cid":"bafyreib"}}`,
-			FirstTime+i*1_000_000, number, i, collection, i, i)})
+		s.posts.Add(func(i int) stored {
+			rkey := fmt.Sprintf("3lb%010d", i)
+			if collection == posts {
+				s.note(rkey)
+			}
+			return s.record(i, "create", collection, rkey, "post number "+strconv.Itoa(i))
+		})
 	}
-	close(s.grown)
-	s.grown = make(chan struct{})
 }
 
-// Misbehave gives the next connections one fault each; later ones have none.
-func (s *Server) Misbehave(faults ...Fault) {
+// Edit changes post i.
+func (s *Server) Edit(i int) bool {
+	s.posts.Add(func(n int) stored { return s.record(n, "update", posts, s.rkey(i), "edited") })
+	return true
+}
+
+// Delete deletes post i.
+func (s *Server) Delete(i int) {
+	s.posts.Add(func(n int) stored {
+		return stored{posts, "", fmt.Appendf(nil, `%s"rev":"3lb%010d","operation":"delete","collection":"%s","rkey":"%s"}}`,
+			s.head(n), n, posts, s.rkey(i))}
+	})
+}
+
+func (s *Server) record(i int, operation, collection, rkey, text string) stored {
+	return stored{collection, "bluesky:" + author + "/" + collection + "/" + rkey, fmt.Appendf(nil,
+		`%s"rev":"3lb%010d","operation":"%s","collection":"%s","rkey":"%s","record":{"$type":"%[4]s",`+
+			`"createdAt":"2026-05-28T20:26:40.000Z","langs":["en"],"text":"%[6]s"},"cid":"bafyreib"}}`,
+		s.head(i), i, operation, collection, rkey, text)}
+}
+
+func (s *Server) head(i int) string {
+	number := ""
+	if s.numbered {
+		number = fmt.Sprintf(`,"cursor":%d`, i+1)
+	}
+	return fmt.Sprintf(`{"did":"%s","time_us":%d%s,"kind":"commit","commit":{`, author, FirstTime+i*1_000_000, number)
+}
+
+func (s *Server) note(rkey string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, faults...)
+	s.keys = append(s.keys, rkey)
 }
 
-// Asked lists the queries of all connections so far.
+func (s *Server) rkey(i int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i >= len(s.keys) {
+		return ""
+	}
+	return s.keys[i]
+}
+
+// Key is the event key of post i; empty where there is none.
+func (s *Server) Key(i int) string {
+	if rkey := s.rkey(i); rkey != "" {
+		return "bluesky:" + author + "/" + posts + "/" + rkey
+	}
+	return ""
+}
+
+// Sent lists the keys of the posts that went whole to a stream.
+func (s *Server) Sent() []string { return s.posts.Sent() }
+
+// mostAsked bounds what Asked lists.
+const mostAsked = 100
+
+// Asked lists the queries of the first hundred connections.
 func (s *Server) Asked() []url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.asked)
 }
 
-type connKey struct{}
-
-// Listen serves on loopback until the test ends and returns host and port.
-func (s *Server) Listen(tb testing.TB) string {
-	tb.Helper()
-	h := httptest.NewUnstartedServer(s)
-	h.Config.ConnContext = keepConn
-	h.Start()
-	tb.Cleanup(func() {
-		s.close()
-		h.Close()
-	})
-	return strings.TrimPrefix(h.URL, "http://")
-}
-
-// Pipe serves in memory until the test ends and returns a client that reaches
-// nothing else, so that a bubble of testing/synctest can hold both.
-func (s *Server) Pipe(tb testing.TB) *http.Client {
-	tb.Helper()
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	h := &http.Server{Handler: s, ConnContext: keepConn} //nolint:gosec // no stranger reaches a pipe
-	served := make(chan error, 1)
-	go func() { served <- h.Serve(l) }()
-	transport := &http.Transport{DialContext: l.dial, DisableKeepAlives: true}
-	tb.Cleanup(func() {
-		s.close()
-		if err := h.Close(); err != nil {
-			tb.Error(err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			tb.Error(err)
-		}
-	})
-	return &http.Client{Transport: transport}
-}
-
-// keepConn lets a handler cut its connection below HTTP.
-func keepConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
-}
-
-func (s *Server) close() {
+func (s *Server) ask(query url.Values) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-s.closed:
-	default:
-		close(s.closed)
+	if len(s.asked) < mostAsked {
+		s.asked = append(s.asked, query)
 	}
 }
 
-// ServeHTTP is the /subscribe endpoint.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve is the /subscribe endpoint.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	fault := s.begin(query)
+	s.ask(query)
 	if r.URL.Path != "/subscribe" {
 		http.NotFound(w, r)
 		return
 	}
-	if fault.Status != 0 {
-		if fault.RetryAfter != "" {
-			w.Header().Set("Retry-After", fault.RetryAfter)
-		}
-		http.Error(w, "service not ready", fault.Status)
+	fault, goOn := s.Begin(w, r)
+	if !goOn {
 		return
 	}
 	start, err := s.start(query.Get("cursor"))
@@ -193,31 +173,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = conn.CloseNow() }()
-	raw, _ := r.Context().Value(connKey{}).(net.Conn)
-	feed := feed{server: s, conn: conn, raw: raw, fault: fault, next: start, wanted: query["wantedCollections"]}
+	feed := feed{server: s, conn: conn, raw: sourcetest.Raw(r), fault: fault, next: start, wanted: query["wantedCollections"]}
 	feed.run(conn.CloseRead(r.Context()))
-}
-
-// begin notes a query and takes the connection's fault.
-func (s *Server) begin(query url.Values) Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = append(s.asked, query)
-	if len(s.faults) == 0 {
-		return Fault{}
-	}
-	fault := s.faults[0]
-	s.faults = s.faults[1:]
-	return fault
 }
 
 // start finds the first event to send: without a cursor, or with one of the
 // future, the next that comes.
 func (s *Server) start(cursor string) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if cursor == "" {
-		return len(s.events), nil
+		return s.posts.Len(), nil
 	}
 	n, err := strconv.Atoi(cursor)
 	switch {
@@ -228,27 +192,7 @@ func (s *Server) start(cursor string) (int, error) {
 	default:
 		n = (n - FirstTime + 999_999) / 1_000_000
 	}
-	return min(max(n, 0), len(s.events)), nil
-}
-
-// event waits for event i; false when server or connection ends before.
-func (s *Server) event(ctx context.Context, i int) (stored, bool) {
-	for {
-		s.mu.Lock()
-		grown := s.grown
-		if i < len(s.events) {
-			defer s.mu.Unlock()
-			return s.events[i], true
-		}
-		s.mu.Unlock()
-		select {
-		case <-grown:
-		case <-s.closed:
-			return stored{}, false
-		case <-ctx.Done():
-			return stored{}, false
-		}
-	}
+	return min(max(n, 0), s.posts.Len()), nil
 }
 
 // feed is one connection.
@@ -256,7 +200,7 @@ type feed struct {
 	server *Server
 	conn   *websocket.Conn
 	raw    net.Conn
-	fault  Fault
+	fault  sourcetest.Fault
 	next   int
 	wanted []string
 	sent   int
@@ -265,13 +209,13 @@ type feed struct {
 
 func (f *feed) run(ctx context.Context) {
 	for {
-		if f.fault.Misdeed != None && f.sent == f.fault.After {
+		if f.fault.Misdeed != sourcetest.None && f.sent == f.fault.After {
 			if !f.misbehave(ctx) {
 				return
 			}
-			f.fault.Misdeed = None
+			f.fault.Misdeed = sourcetest.None
 		}
-		e, there := f.server.event(ctx, f.next)
+		e, there := f.server.posts.At(ctx, f.server.Closed(), f.next)
 		if !there {
 			return
 		}
@@ -284,6 +228,7 @@ func (f *feed) run(ctx context.Context) {
 		if err := f.conn.Write(ctx, websocket.MessageText, e.data); err != nil {
 			return
 		}
+		f.server.posts.Note(e.key)
 	}
 }
 
@@ -298,29 +243,30 @@ func (f *feed) wants(collection string) bool {
 // on.
 func (f *feed) misbehave(ctx context.Context) bool {
 	switch f.fault.Misdeed {
-	case Drop:
+	case sourcetest.Drop:
 		_ = f.raw.Close()
 		return false
-	case Leave:
+	case sourcetest.Leave:
 		_ = f.conn.Close(websocket.StatusGoingAway, "server shutting down")
 		return false
-	case Half:
+	case sourcetest.Half:
 		// The head of a text message of 300 bytes, and some of them.
 		_, _ = f.raw.Write(append([]byte{0x81, 126, 1, 44}, `{"did":"did:plc:aaaa`...))
 		_ = f.raw.Close()
 		return false
-	case Stall:
+	case sourcetest.Stall:
 		select {
-		case <-f.server.closed:
+		case <-f.server.Closed():
 		case <-ctx.Done():
 		}
 		return false
-	case Junk:
+	case sourcetest.Junk:
 		return f.send(ctx, []byte("\x00{\"did\":")) && f.send(ctx, nil) && f.send(ctx, []byte(`{"time_us":true}`))
-	case Oversize:
+	case sourcetest.Oversize:
 		return f.send(ctx, []byte(strings.Repeat("x", 3<<20)))
-	case Duplicate:
-		return f.send(ctx, f.last)
+	case sourcetest.Duplicate:
+		return f.last == nil || f.send(ctx, f.last)
+	case sourcetest.None, sourcetest.Mute:
 	}
 	return true
 }
@@ -328,38 +274,3 @@ func (f *feed) misbehave(ctx context.Context) bool {
 func (f *feed) send(ctx context.Context, msg []byte) bool {
 	return f.conn.Write(ctx, websocket.MessageText, msg) == nil
 }
-
-// pipes is a listener in memory.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
