@@ -30,9 +30,11 @@ const (
 	keyLong  // the first five
 	keyRow   // two words in a row
 	keyGram  // six bytes of the folded text
+	keyGramFour
 	keyGramThree
 	keyGramTwo
 	keyMarkedGram // six bytes of the folded text with marks
+	keyMarkedGramFour
 	keyMarkedGramThree
 	keyMarkedGramTwo
 	keyLink    // a token of a link
@@ -44,11 +46,11 @@ const (
 const (
 	firstName = keyHashtag
 	firstGram = keyGram
-	grams     = 3 // sizes of grams, with marks and without
+	grams     = 4 // sizes of grams, with marks and without
 )
 
 // gramSizes are those of the kinds from firstGram on, the longest first.
-var gramSizes = [grams]int{6, 3, 2}
+var gramSizes = [grams]int{6, 4, 3, 2}
 
 func (k keyKind) isGram() bool { return firstGram <= k && k < firstGram+2*grams }
 

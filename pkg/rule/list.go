@@ -77,22 +77,28 @@ func replace(blocks [][]*Filed, at int, with ...[]*Filed) [][]*Filed {
 	return append(append(append(changed, blocks[:at]...), with...), blocks[at+1:]...)
 }
 
-// each visits the rules of the users in only, which are ascending, or all if
-// only is nil.
-func (l list) each(only []int64, visit func(*Filed)) {
-	if only != nil && l.count > 4*len(only) {
-		for _, user := range only {
-			l.eachOf(user, visit)
+// appendOf appends the rules of the users in only, which are ascending, or all
+// if only is nil.
+func (l list) appendOf(only []int64, rules []*Filed) []*Filed {
+	switch {
+	case only == nil:
+		for _, b := range l.blocks {
+			rules = append(rules, b...)
 		}
-		return
-	}
-	for _, b := range l.blocks {
-		for _, f := range b {
-			if isAmong(f.User, only) {
-				visit(f)
+	case l.count > 4*len(only):
+		for _, user := range only {
+			rules = l.appendOfUser(user, rules)
+		}
+	default:
+		for _, b := range l.blocks {
+			for _, f := range b {
+				if isAmong(f.User, only) {
+					rules = append(rules, f)
+				}
 			}
 		}
 	}
+	return rules
 }
 
 // isAmong reports whether user is one of only, which are ascending; nil is
@@ -105,15 +111,16 @@ func isAmong(user int64, only []int64) bool {
 	return found
 }
 
-// eachOf visits the rules of one user.
-func (l list) eachOf(user int64, visit func(*Filed)) {
+// appendOfUser appends the rules of one user.
+func (l list) appendOfUser(user int64, rules []*Filed) []*Filed {
 	block, at, _ := l.find(&Filed{User: user, ID: math.MinInt64})
 	for ; block < len(l.blocks); block, at = block+1, 0 {
 		for _, f := range l.blocks[block][at:] {
 			if f.User > user {
-				return
+				return rules
 			}
-			visit(f)
+			rules = append(rules, f)
 		}
 	}
+	return rules
 }

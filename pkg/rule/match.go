@@ -26,6 +26,8 @@ type Matcher struct {
 	only   []int64 // ascending; nil is everyone
 	leads  []lead
 	peeked uint64 // keeps what was peeked at from being optimized away
+	// suspects are rules that may match and are to be judged, met those that do.
+	suspects, met []*Filed
 	// names are the keys that are names, if hasNames.
 	names    []eventKey
 	hasNames bool
@@ -49,6 +51,8 @@ func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
 	m.begin(ev, only)
 	m.lookUpWords()
 	m.lookUpOthers()
+	m.judgeSuspects()
+	m.addMet()
 	m.hits = settle(m.hits)
 	return m.hits
 }
@@ -123,7 +127,7 @@ func (m *Matcher) lookUpWord(s *slot, unit uint32) {
 // single takes a rule that is alone under its key.
 func (m *Matcher) single(s *slot) {
 	if s.second == 0 || m.post.words.find(s.second) > 0 {
-		m.judge(s.rule)
+		m.suspects = append(m.suspects, s.rule)
 	}
 }
 
@@ -250,10 +254,13 @@ func (m *Matcher) lookUpLinks() {
 // visit follows what is filed at a node whose conditions all hold.
 func (m *Matcher) visit(n *treeNode) {
 	if n.met.count > 0 {
-		n.met.each(m.only, m.hit)
+		m.met = n.met.appendOf(m.only, m.met)
 	}
 	if n.judged.count > 0 {
-		n.judged.each(m.only, m.judge)
+		m.suspects = n.judged.appendOf(m.only, m.suspects)
+	}
+	if len(m.suspects) >= manySuspects {
+		m.judgeSuspects()
 	}
 	if n.tests != nil {
 		for _, t := range *n.tests {
@@ -317,6 +324,34 @@ func (m *Matcher) nameKeys() {
 	}
 }
 
+const (
+	// manySuspects bounds how many are gathered before they are judged.
+	manySuspects = 1024
+	// together is how many are judged at a time.
+	together = 32
+)
+
+// judgeSuspects judges the rules gathered so far. Before it judges any of a
+// group, it asks for something of each, so that the processor fetches what it
+// has not in its caches at the same time, not one after the other.
+func (m *Matcher) judgeSuspects() {
+	var programs [together]program
+	for rest := m.suspects; len(rest) > 0; {
+		group := rest[:min(together, len(rest))]
+		rest = rest[len(group):]
+		for i, f := range group {
+			programs[i] = f.program
+		}
+		for i := range group {
+			m.peeked ^= uint64(programs[i][0])
+		}
+		for _, f := range group {
+			m.judge(f)
+		}
+	}
+	m.suspects = m.suspects[:0]
+}
+
 // judge takes a rule that may match.
 func (m *Matcher) judge(f *Filed) {
 	if !isAmong(f.User, m.only) || f.several && m.again(f) {
@@ -327,12 +362,14 @@ func (m *Matcher) judge(f *Filed) {
 	}
 }
 
-// hit takes a rule that matches.
-func (m *Matcher) hit(f *Filed) {
-	if f.several && m.again(f) {
-		return
+// addMet takes the rules that match.
+func (m *Matcher) addMet() {
+	for _, f := range m.met {
+		if !f.several || !m.again(f) {
+			m.hits = append(m.hits, Hit{f.User, f})
+		}
 	}
-	m.hits = append(m.hits, Hit{f.User, f})
+	m.met = m.met[:0]
 }
 
 // again reports whether a rule was reached before.
