@@ -69,6 +69,18 @@ type Message struct {
 	// Round is how many times a looping source has begun anew; keys of rounds
 	// after the first are made distinct by it.
 	Round int
+	// Gap, where it is set, stands in place of a message: at this place of the
+	// stream something could not be had. The other fields are then empty.
+	Gap *Gap
+}
+
+// Gap is a stretch of a source that could not be had.
+type Gap struct {
+	// From and To bound it; 0: nobody knows.
+	From, To Time
+	// Why says so to a person, such as "connection was down, and Twitter repeats
+	// nothing".
+	Why string
 }
 
 // Decoder cuts the messages of one network down to events. It is used by one

@@ -17,6 +17,7 @@ type counters struct {
 	rejected                                  []prometheus.Counter // by event.Reason
 	retries, fulls                            prometheus.Counter
 	reconnects, restarts, again, gaps, fences prometheus.Counter
+	gapSeconds                                prometheus.Counter
 }
 
 // newCounters registers the metrics with the source's name as a label; nil for
@@ -36,7 +37,8 @@ func newCounters(registerer prometheus.Registerer, source string, lag func() tim
 		reconnects: r.counter("reconnects_total", "Connections to the source that ended and were made again."),
 		restarts:   r.counter("restarts_total", "Times the source was read again from an earlier cursor because the buffer went back."),
 		again:      r.counter("frames_given_again_total", "Frames given again from memory because the buffer had lost them. Rising: look at the persistence of Redis."),
-		gaps:       r.counter("gaps_total", "Times the buffer lost what this source cannot give again. Look at the persistence of Redis."),
+		gaps:       r.counter("gaps_total", "Stretches of the source that could not be had. The log and riffle status tell their bounds and why."),
+		gapSeconds: r.counter("gap_seconds_total", "How long those stretches were together, as far as their beginning is known."),
 		fences:     r.counter("standby_total", "Times this ingest waited because another one writes the source."),
 	}
 	c.passedOver = r.vector("passed_over_total", "Known messages that are no posts, by kind. Nothing to do.", "kind")
@@ -146,9 +148,13 @@ func (c *counters) giveAgain(frames int) {
 	}
 }
 
-func (c *counters) gap() {
-	if c != nil {
-		c.gaps.Inc()
+func (c *counters) gap(g event.Gap) {
+	if c == nil {
+		return
+	}
+	c.gaps.Inc()
+	if g.From != 0 {
+		c.gapSeconds.Add(max(0, g.To.Std().Sub(g.From.Std()).Seconds()))
 	}
 }
 

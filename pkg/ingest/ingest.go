@@ -101,6 +101,7 @@ type Ingest struct {
 	totals   *totals
 	state    *state
 	rejected *sampler
+	gapped   *sampler
 }
 
 // New makes an Ingest; Run starts it.
@@ -123,6 +124,7 @@ func New(c Config) (*Ingest, error) {
 		totals:   newTotals(),
 		state:    state,
 		rejected: newSampler(),
+		gapped:   newSampler(),
 	}, nil
 }
 

@@ -156,6 +156,14 @@ func (p *pushing) mend(ctx context.Context, err error) ([]pushed, error) {
 	return nil, err
 }
 
+// oldest is the time of the first event of frames; 0 where there is none.
+func oldest(frames []pushed) event.Time {
+	if len(frames) == 0 {
+		return 0
+	}
+	return frames[0].frame.Oldest
+}
+
 // goBack sets the chain to where the buffer stands and returns the frames that
 // it lost.
 func (p *pushing) goBack(at event.Position) ([]pushed, error) {
@@ -166,7 +174,7 @@ func (p *pushing) goBack(at event.Position) ([]pushed, error) {
 		}
 		p.in.log.Error("buffer lost frames that are no longer in memory, and this source cannot be read again",
 			zap.String(obs.Cursor, at.Cursor), zap.Stringer(obs.FrameID, at.Frame))
-		p.in.counters.gap()
+		p.in.gap(event.Gap{From: p.recent.time(at.Frame), To: oldest(lost), Why: "buffer lost frames that are no longer in memory"})
 	}
 	if len(lost) > 0 {
 		p.in.log.Warn("buffer went back; giving it again what it lost",

@@ -18,11 +18,21 @@ type pushed struct {
 
 func (p pushed) size() int { return cap(p.frame.Data) + recentOverhead }
 
+// recentMarks is how many of the frames before those the times are known of.
+const recentMarks = 4096
+
 // recent keeps the newest frames that were pushed.
 type recent struct {
 	base   event.FrameID // the frame before the oldest kept
 	frames []pushed
 	size   int
+	marks  []mark // of frames before base, and base
+}
+
+// mark is a frame that is kept no longer.
+type mark struct {
+	id     event.FrameID
+	oldest event.Time
 }
 
 func (r *recent) add(p pushed) {
@@ -30,10 +40,30 @@ func (r *recent) add(p pushed) {
 	r.size += p.size()
 	for r.size > recentBytes && len(r.frames) > 1 {
 		r.base = r.frames[0].frame.ID
+		r.mark(mark{r.base, r.frames[0].frame.Oldest})
 		r.size -= r.frames[0].size()
 		r.frames[0] = pushed{} // frees the bytes before append moves the rest
 		r.frames = r.frames[1:]
 	}
+}
+
+// mark remembers when a frame was that is kept no longer.
+func (r *recent) mark(m mark) {
+	if len(r.marks) == 2*recentMarks {
+		r.marks = append(r.marks[:0], r.marks[recentMarks:]...)
+	}
+	r.marks = append(r.marks, m)
+}
+
+// time is when the frame with this id was, of one that is kept no longer; 0
+// where that is not known.
+func (r *recent) time(id event.FrameID) event.Time {
+	for i := len(r.marks); i > 0; i-- {
+		if r.marks[i-1].id == id {
+			return r.marks[i-1].oldest
+		}
+	}
+	return 0
 }
 
 // cut takes out the frames after the one with id at, oldest first. Where that

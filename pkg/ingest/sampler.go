@@ -25,6 +25,15 @@ func newSampler() *sampler { return &sampler{} }
 
 // warn writes a warning, or counts it for the next one that is written.
 func (s *sampler) warn(log *zap.Logger, msg string, fields ...zap.Field) {
+	s.write(log.Warn, msg, fields)
+}
+
+// error does likewise with an error.
+func (s *sampler) error(log *zap.Logger, msg string, fields ...zap.Field) {
+	s.write(log.Error, msg, fields)
+}
+
+func (s *sampler) write(line func(string, ...zap.Field), msg string, fields []zap.Field) {
 	skipped, pass := s.pass(time.Now())
 	if !pass {
 		return
@@ -32,7 +41,7 @@ func (s *sampler) warn(log *zap.Logger, msg string, fields ...zap.Field) {
 	if skipped > 0 {
 		fields = append(fields, zap.Int64("not_logged", skipped))
 	}
-	log.Warn(msg, fields...)
+	line(msg, fields...)
 }
 
 func (s *sampler) pass(now time.Time) (skipped int64, pass bool) {

@@ -90,6 +90,10 @@ func (in *Ingest) read(ctx context.Context, cursor string, g *gatherer) error {
 		in.state.set(StateReading)
 		gotData := false
 		err := in.source.Read(ctx, cursor, func(m event.Message) error {
+			if m.Gap != nil {
+				in.gap(*m.Gap)
+				return nil
+			}
 			gotData = true
 			return g.add(ctx, m)
 		})

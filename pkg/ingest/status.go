@@ -1,8 +1,11 @@
 package ingest
 
 import (
+	"slices"
 	"sync"
 	"time"
+
+	"riffle/pkg/event"
 )
 
 // State is what an ingest is doing.
@@ -37,6 +40,10 @@ type Status struct {
 	// over; empty when there was none.
 	LastError   string
 	LastErrorAt time.Time
+	// Gaps are the newest stretches of the source that could not be had, oldest
+	// first, and GapCount is how many there were since the start.
+	Gaps     []event.Gap
+	GapCount int64
 }
 
 // rateSeconds is the window of Rate.
@@ -52,6 +59,9 @@ type state struct {
 	err     string
 	errAt   time.Time
 	rate    meter
+
+	gaps     []event.Gap
+	gapCount int64
 }
 
 func newState() *state { return &state{reader: StateStarting} }
@@ -107,6 +117,7 @@ func (s *state) status(t *totals) Status {
 	st := Status{
 		State: s.reader, Summary: summary, Rate: s.rate.perSecond(now),
 		Lag: lag, LastMessage: s.last, LastError: s.err, LastErrorAt: s.errAt,
+		Gaps: slices.Clone(s.gaps), GapCount: s.gapCount,
 	}
 	if s.buffers != "" && s.reader != StateStandby && s.reader != StateEnded && s.reader != StateStopped {
 		st.State = s.buffers
