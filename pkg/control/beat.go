@@ -19,6 +19,8 @@ type Beat struct {
 	Totals      map[string]int64   `json:"totals,omitempty"`
 	LastError   string             `json:"last_error,omitempty"`
 	LastErrorAt time.Time          `json:"last_error_at,omitzero"`
+	// Notices are what an operator should know of, the newest last.
+	Notices []Notice `json:"notices,omitempty"`
 	// Debug is the address of its debug listener; empty when it has none.
 	Debug string `json:"debug,omitempty"`
 
@@ -26,6 +28,16 @@ type Beat struct {
 	// of the server that keeps it. They are set on reading.
 	Seen time.Time     `json:"-"`
 	Age  time.Duration `json:"-"`
+}
+
+// Notice is something that an operator should know of.
+type Notice struct {
+	Kind string `json:"kind"` // such as gap or quiet
+	Text string `json:"text"`
+	// From and To bound it; without To it lasts, without From nobody knows since
+	// when.
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
 }
 
 // Bounds of what is kept of stages that are gone: long enough to see that one

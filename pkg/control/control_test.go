@@ -12,12 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
+	"riffle/pkg/pause"
 	"riffle/pkg/testenv"
 )
 
 type keeper interface {
 	Beat(ctx context.Context, b Beat) error
 	Beats(ctx context.Context) ([]Beat, error)
+	Switchboard
 }
 
 // twin is a keeper with a way to make its entries older.
@@ -69,6 +71,7 @@ func TestKeepers(t *testing.T) {
 	for name, fresh := range map[string]func(*testing.T) twin{"redis": newRedis, "sqlite": newSQLite} {
 		for what, test := range map[string]func(scene){
 			"latest": testLatest, "forgets": testForgets, "bounded": testBounded,
+			"switches": testSwitches, "flips at once": testFlipsAtOnce,
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
@@ -153,7 +156,10 @@ func TestNoTimeToLive(t *testing.T) {
 	k := newRedis(t)
 	beat(t, k, Beat{Instance: "a"})
 	client := k.keeper.(*Redis).client
-	for _, key := range []string{entriesKey, timesKey} {
+	if _, err := k.KeepSwitch(t.Context(), pause.Switch{Stage: "api", Revision: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{entriesKey, timesKey, switchesKey} {
 		if got, err := client.TTL(t.Context(), key).Result(); err != nil || got != -1 {
 			t.Errorf("TTL of %s: got %v, %v, want none", key, got, err)
 		}

@@ -23,15 +23,18 @@ var beatText string
 //go:embed beats.lua
 var beatsText string
 
-// Redis keeps signs of life in the Redis of the buffer.
+// Redis keeps signs of life and switches in the Redis of the buffer.
 type Redis struct {
-	client      redis.UniversalClient
-	beat, beats *redis.Script
+	client                      redis.UniversalClient
+	beat, beats, flip, switches *redis.Script
 }
 
 // NewRedis uses a client that stays the caller's to close.
 func NewRedis(client redis.UniversalClient) *Redis {
-	return &Redis{client: client, beat: redis.NewScript(beatText), beats: redis.NewScript(beatsText)}
+	return &Redis{
+		client: client, beat: redis.NewScript(beatText), beats: redis.NewScript(beatsText),
+		flip: redis.NewScript(switchText), switches: redis.NewScript(switchesText),
+	}
 }
 
 // Beat keeps b. An error costs nothing but this one: the next is due anyway.

@@ -12,15 +12,20 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// table is made where it is missing; it has no version, since an entry is JSON
-// and lives an hour.
-const table = `CREATE TABLE IF NOT EXISTS beats (
+// tables are made where they are missing; they have no version, since an entry
+// is JSON.
+const tables = `CREATE TABLE IF NOT EXISTS beats (
 	instance TEXT    PRIMARY KEY,
 	seen     INTEGER NOT NULL, -- ms
 	entry    TEXT    NOT NULL  -- JSON
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS switches (
+	stage    TEXT    PRIMARY KEY,
+	revision INTEGER NOT NULL,
+	entry    TEXT    NOT NULL  -- JSON
 ) STRICT, WITHOUT ROWID`
 
-// SQLite keeps signs of life in a file, for stages on one host.
+// SQLite keeps signs of life and switches in a file, for stages on one host.
 type SQLite struct{ db *sql.DB }
 
 // OpenSQLite opens the file at path, which may be that of the buffer.
@@ -35,7 +40,7 @@ func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 		return nil, fmt.Errorf("control: open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, table); err != nil {
+	if _, err := db.ExecContext(ctx, tables); err != nil {
 		return nil, errors.Join(fmt.Errorf("control: open %s: %w", path, err), db.Close())
 	}
 	return &SQLite{db}, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"riffle/pkg/event"
+	"riffle/pkg/pause"
 )
 
 // Taker is a filter's side of a buffer.
@@ -28,6 +29,7 @@ type Buffer struct {
 	Taker
 	Writer func(source, writer string) Pusher
 	Depths func(ctx context.Context) ([]event.Depth, error)
+	Pause  func(ctx context.Context, s pause.Switch) error
 }
 
 // Options that every twin has under these names.
@@ -72,6 +74,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		"many at once":        testManyAtOnce,
 		"empty calls":         testEmptyCalls,
 		"frame of a new kind": testNewVersion,
+		"pause":               testPause,
+		"pause with an end":   testPauseEnds,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -24,6 +24,7 @@ func opener(address string) buffertest.Opener {
 			Taker:  b,
 			Writer: func(source, writer string) buffertest.Pusher { return b.Writer(source, writer) },
 			Depths: b.Depths,
+			Pause:  b.Pause,
 		}
 	}
 }

@@ -36,10 +36,13 @@ var restoreText string
 //go:embed scripts/depth.lua
 var depthText string
 
+//go:embed scripts/pause.lua
+var pauseText string
+
 // scripts are sent by their digest, and whole to a server that does not know
 // them (new, restarted or failed over to).
 type scripts struct {
-	push, register, position, release, take, ack, giveBack, renew, restore, depth *goredis.Script
+	push, register, position, release, take, ack, giveBack, renew, restore, depth, pause *goredis.Script
 }
 
 func newScripts() scripts {
@@ -50,5 +53,6 @@ func newScripts() scripts {
 		ack: goredis.NewScript(ackText), giveBack: goredis.NewScript(giveBackText),
 		renew:   goredis.NewScript(renewText),
 		restore: goredis.NewScript(restoreText), depth: goredis.NewScript(depthText),
+		pause: goredis.NewScript(pauseText),
 	}
 }

@@ -20,6 +20,7 @@ func TestConformance(t *testing.T) {
 				Taker:  b,
 				Writer: func(source, writer string) buffertest.Pusher { return b.Writer(source, writer) },
 				Depths: b.Depths,
+				Pause:  b.Pause,
 			}
 		}
 	})

@@ -114,12 +114,13 @@ func (d *database) create(ctx context.Context) error {
 		}
 		switch {
 		case version == schemaVersion:
-			return nil
+			_, err := t.tx.ExecContext(ctx, pauses)
+			return err
 		case version > schemaVersion:
 			return fmt.Errorf("%w: its schema is %d, ours %d; use the riffle that made it, a newer one, or another file",
 				ErrSchema, version, schemaVersion)
 		}
-		_, err := t.tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+		_, err := t.tx.ExecContext(ctx, schema+pauses+fmt.Sprintf("; PRAGMA user_version = %d", schemaVersion))
 		return err
 	})
 }

@@ -47,6 +47,7 @@ const (
 var deliveryQueries = []string{
 	queryEnded, queryWaiting, queryFrameOf, queryStamp, queryLease, queryTaken, queryHeld,
 	queryForget, queryForgetBody, queryLanded, queryReturn, queryReturned, queryRenew, queryFreePages, queryAllPages,
+	queryPaused,
 }
 
 // Take leases up to most frames: those whose lease ended first, then the oldest
@@ -95,6 +96,9 @@ func (b *Buffer) takeRound(ctx context.Context, most int) ([]event.Delivery, err
 	first := b.rotate(len(ready))
 	var taken []event.Delivery
 	err = b.deliveries.write(ctx, func(ctx context.Context, t transaction) error {
+		if off, err := paused(ctx, t); off || err != nil {
+			return err
+		}
 		for _, s := range slices.Concat(ready[first:], ready[:first]) {
 			if len(taken) >= most {
 				break

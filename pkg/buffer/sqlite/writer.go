@@ -20,7 +20,7 @@ const (
 		frames = frames + 1, events = events + ?, bytes = bytes + ? WHERE id = ?`
 )
 
-var pushQueries = []string{querySource, queryAdd, queryHold, queryLetGo, queryFrame, queryBody, queryMove}
+var pushQueries = []string{querySource, queryAdd, queryHold, queryLetGo, queryFrame, queryBody, queryMove, queryPause}
 
 // Writer pushes frames of one source under one writer's name.
 type Writer struct {

@@ -6,10 +6,18 @@
 --       8 acktimes
 -- ARGV  1 frames to take at most  2 lease in µs  3 time in µs for which
 --       acknowledged frames stay
--- Reply a list of {id, stamp, count, frame}
+-- Reply a list of {id, stamp, count, frame}; none while filters are paused
 local most, lease = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+
+local paused = redis.call('HGET', KEYS[1], 'paused')
+if paused then
+  local till = tonumber(string.match(paused, ' (%-?%d+)$'))
+  if till == 0 or till * 1000 > now then
+    return {}
+  end
+end
 
 -- Here too, since after the last ack nothing else would remove them. A few at a
 -- time: a filter waits for the reply.
