@@ -108,6 +108,9 @@ func (r stageReader) Stages(ctx context.Context) ([]api.Stage, error) {
 			State: b.State, StartedAt: b.Started, SeenAt: b.Seen, Rates: b.Rates, Totals: b.Totals,
 			LastError: b.LastError, Debug: b.Debug,
 		}
+		for _, n := range b.Notices {
+			stages[i].Notices = append(stages[i].Notices, api.Notice(n))
+		}
 	}
 	return stages, nil
 }

@@ -109,12 +109,16 @@ func TestStagesThatAreSilent(t *testing.T) {
 		{Stage: "filter", State: "running", Age: silentAfter},
 		{Stage: "filter", State: "running", Age: silentAfter + 1},
 		{Stage: "api", State: stateStopped, Age: time.Minute},
+		{Stage: "ingest", Notices: []control.Notice{{Kind: "gap", Text: "connection was down", To: time.Unix(7, 0)}}},
 	}}
 	stages, err := stageReader{b}.Stages(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []api.Stage{{Stage: "filter", State: "running"}, {Stage: "filter", State: "silent"}, {Stage: "api", State: "stopped"}}
+	want = append(want, api.Stage{
+		Stage: "ingest", Notices: []api.Notice{{Kind: "gap", Text: "connection was down", To: time.Unix(7, 0)}},
+	})
 	if diff := cmp.Diff(want, stages); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}

@@ -58,6 +58,10 @@ func tellIngest(b *control.Beat, s ingest.Status) {
 		"passed_over": sum(s.Summary.PassedOver), "rejected": sum(s.Summary.Rejected),
 	}
 	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
+	b.Totals["gaps"] = s.GapCount
+	for _, g := range s.Gaps {
+		b.Notices = append(b.Notices, control.Notice{Kind: "gap", Text: g.Why, From: g.From.Std(), To: g.To.Std()})
+	}
 }
 
 func sum(counts map[string]int64) (total int64) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"riffle/cmd/internal"
+	"riffle/pkg/api"
 	"riffle/pkg/config"
 	"riffle/pkg/event"
 )
@@ -81,6 +82,7 @@ type stageStatus struct {
 	Rates     map[string]float64 `json:"rates"`
 	Totals    map[string]int64   `json:"totals"`
 	LastError string             `json:"last_error,omitempty"`
+	Notices   []api.Notice       `json:"notices,omitempty"`
 	Debug     string             `json:"debug"`
 }
 
@@ -181,7 +183,40 @@ func (a *app) showStatus(s status) error {
 		stages.row(t.Stage, dash(t.Name), t.State, t.Host, t.PID, since(t.StartedAt, s.Now), ago(&t.SeenAt, s.Now),
 			fmt.Sprintf("%.0f", t.Rates["events"]), t.Debug, dash(clean(t.LastError)))
 	}
-	return stages.flush()
+	if err := stages.flush(); err != nil {
+		return err
+	}
+	a.showNotices(s)
+	return nil
+}
+
+// showNotices says what an operator should know of beyond the tables.
+func (a *app) showNotices(s status) {
+	first := true
+	for i := range s.Stages {
+		for _, n := range s.Stages[i].Notices {
+			if first {
+				fmt.Fprintln(a.stdout)
+			}
+			first = false
+			fmt.Fprintf(a.stdout, "%s  %s %s  %s: %s\n", n.Kind, s.Stages[i].Stage, dash(s.Stages[i].Name), bounds(n, s.Now), clean(n.Text))
+		}
+	}
+}
+
+// bounds says since when and how long.
+func bounds(n api.Notice, now time.Time) string {
+	from := "unknown"
+	if !n.From.IsZero() {
+		from = n.From.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case n.To.IsZero():
+		return fmt.Sprintf("since %s (%s)", from, since(n.From, now))
+	case n.From.IsZero():
+		return fmt.Sprintf("%s to %s", from, n.To.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("%s to %s (%s)", from, n.To.UTC().Format(time.RFC3339), since(n.From, n.To))
 }
 
 func (a *app) showNeighbour(name string, n neighbour) {

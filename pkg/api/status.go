@@ -44,7 +44,18 @@ type Stage struct {
 	Rates     map[string]float64 // a second
 	Totals    map[string]int64
 	LastError string
+	Notices   []Notice
 	Debug     string // address of its debug listener
+}
+
+// Notice is something of a stage that an operator should know of: a gap in its
+// source, or a source gone quiet. Without To it lasts; without From nobody knows
+// since when.
+type Notice struct {
+	Kind string    `json:"kind"`
+	Text string    `json:"text"`
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
 }
 
 // statusForm is the whole in JSON. A part that cannot be reached says so and
