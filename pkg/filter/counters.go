@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"riffle/pkg/event"
 )
 
 // counters are the stage's metrics; nil counts nothing.
@@ -11,7 +13,8 @@ type counters struct {
 	frames, events, deletions, matches, sampled prometheus.Counter
 	refused, left, givenBack                    prometheus.Counter
 	writeFailures, bufferFailures, ruleFailures prometheus.Counter
-	brokenRules                                 prometheus.Counter
+	brokenRules, panics                         prometheus.Counter
+	dead                                        map[event.DeadReason]prometheus.Counter
 	held, rules, rulesFresh                     prometheus.Gauge
 	writeSeconds, delaySeconds                  prometheus.Histogram
 }
@@ -36,7 +39,18 @@ func newCounters(r prometheus.Registerer) *counters {
 		r.MustRegister(h)
 		return h
 	}
+	letters := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "riffle", Subsystem: "filter", Name: "dead_letters_total",
+		Help: "Events and frames that became dead letters, by reason. Look at riffle dead list; what failed for a reason that is over can be tried again.",
+	}, []string{"reason"})
+	r.MustRegister(letters)
+	dead := make(map[event.DeadReason]prometheus.Counter)
+	for _, reason := range event.DeadReasons() {
+		dead[reason] = letters.WithLabelValues(string(reason))
+	}
 	return &counters{
+		dead:           dead,
+		panics:         counter("panics_total", "Times judging an event panicked. A bug: the log has the stack and names the event."),
 		frames:         counter("frames_total", "Frames judged, written and acknowledged."),
 		events:         counter("events_total", "Events in these frames. Stands still while events wait in the buffer: look at the state in status and at write_failures_total."),
 		deletions:      counter("deletions_total", "Deletions among the events."),
@@ -60,6 +74,18 @@ func newCounters(r prometheus.Registerer) *counters {
 func (c *counters) inHand(n int) {
 	if c != nil {
 		c.held.Set(float64(n))
+	}
+}
+
+func (c *counters) panicked() {
+	if c != nil {
+		c.panics.Inc()
+	}
+}
+
+func (c *counters) died(reason event.DeadReason) {
+	if c != nil {
+		c.dead[reason].Inc()
 	}
 }
 

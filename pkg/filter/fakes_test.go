@@ -35,6 +35,7 @@ type buffer struct {
 	stamp   int64
 	down    error // what every call answers while set
 	stuck   bool  // leases are not prolonged
+	before  int   // how often frames were delivered before they are pushed
 
 	takes, deliveries, renewals, most int
 	acked                             []event.FrameID
@@ -53,7 +54,7 @@ func (b *buffer) push(frames ...event.Frame) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, f := range frames {
-		b.waiting = append(b.waiting, event.Delivery{Source: "test", ID: f.ID, Data: f.Data})
+		b.waiting = append(b.waiting, event.Delivery{Source: "test", ID: f.ID, Data: f.Data, Count: b.before})
 	}
 	b.signal()
 }
@@ -196,6 +197,7 @@ type store struct {
 	// refuse, when set, judges a batch before it is written.
 	refuse  func(*event.Batch) error
 	batches []int // frames in each
+	dead    []event.DeadLetter
 	// enter, when set, is called before a write holds the store.
 	enter func(context.Context) error
 }
@@ -242,7 +244,12 @@ func (s *store) Write(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	for _, d := range b.Deliveries {
-		s.claims[d.ID], s.finished[d.ID] = d.Stamp, true
+		s.claims[d.ID] = d.Stamp
+		s.finished[d.ID] = !b.Unfinished
+	}
+	for _, d := range b.Dead {
+		d.Data = slices.Clone(d.Data)
+		s.dead = append(s.dead, d)
 	}
 	for i := range b.Verdicts {
 		s.apply(&b.Verdicts[i])
@@ -420,3 +427,10 @@ func keep(id, user int64, value string) rule.Rule {
 
 // transient is a failure as an adapter marks it.
 func transient() error { return retry.Transient(errDown) }
+
+// letters are the dead letters so far.
+func (s *store) letters() []event.DeadLetter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.dead)
+}

@@ -36,7 +36,8 @@ type Writer interface {
 	// nothing of the batch when it returns.
 	//
 	// Errors: event.ErrRefused when a frame of the batch is another's or is
-	// finished; what passes is marked as transient.
+	// finished; event.ErrRow for a row that is refused for what is in it; what
+	// passes is marked as transient. All others are about the store itself.
 	Write(ctx context.Context, batch *event.Batch) error
 	// AddRuleCounts adds to what rules matched in an hour.
 	AddRuleCounts(ctx context.Context, counts []rule.Count) error
@@ -112,7 +113,7 @@ func New(c Config) *Filter {
 	sample := newSampler(sampleQuota)
 	for range runtime.GOMAXPROCS(0) {
 		f.judges = append(f.judges, &judge{
-			matcher: f.rules.index.NewMatcher(), links: f.rules.links, sample: sample, storeAll: c.StoreAll,
+			matcher: f.rules.index.NewMatcher(), fresh: f.rules.index.NewMatcher, log: log, counters: f.counters, links: f.rules.links, sample: sample, storeAll: c.StoreAll,
 		})
 	}
 	return f
@@ -122,7 +123,8 @@ func New(c Config) *Filter {
 // returns nil once what was in hand is finished or given back, which takes at
 // most about 13 s. Neither buffer nor store need to be reachable.
 //
-// Errors: what the buffer or the rules' store answers that is not transient.
+// Errors: what the buffer, the store or that of the rules answers that neither
+// passes nor is about a row.
 func (f *Filter) Run(ctx context.Context) error {
 	if err := f.rules.load(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -161,7 +163,7 @@ func (f *Filter) shifts(ctx context.Context) error {
 // shift runs the pipeline once.
 //
 // Errors: transient when the store failed before anything was committed; else
-// what the buffer answers that is not transient.
+// what buffer or store answer that is not transient.
 func (f *Filter) shift(ctx context.Context) error {
 	if f.away {
 		if err := f.ping(ctx); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -548,67 +547,6 @@ func TestLeasesAreRenewedWhileAWriteIsSlow(t *testing.T) {
 		}
 		if got := len(b.kept()); got != 30 {
 			t.Errorf("kept %d matches, want 30", got)
-		}
-		mustStop(t, stop)
-	})
-}
-
-// A frame that can't be read stops no other, is not lost, and does not come
-// again and again at full speed.
-func TestUnreadableFrameWaits(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(false)
-		b.put(keep(1, 1, "apple"))
-		damaged := frame(t, post("x", "apple"))
-		damaged.Data[len(damaged.Data)-1] ^= 1
-		future := frame(t, post("y", "apple"))
-		future.Data[0] = 200
-		b.push(damaged, future, frame(t, post("a", "apple")))
-		stop := b.start(t.Context())
-		passes(time.Minute)
-		b.push(frame(t, post("b", "apple")))
-		passes(time.Second)
-		want := []matchKey{{1, "test:a"}, {1, "test:b"}}
-		if diff := cmp.Diff(want, b.kept()); diff != "" {
-			t.Errorf("matches (-want +got):\n%s", diff)
-		}
-		waiting, flight := b.depth()
-		if waiting+flight != 2 {
-			t.Errorf("buffer holds %d frames, want the 2 that can't be read", waiting+flight)
-		}
-		if _, deliveries := b.tally(); deliveries > 2+2*5 {
-			t.Errorf("%d deliveries in a minute", deliveries)
-		}
-		if got := b.logs.FilterMessage("frame can't be read").Len(); got != 2 {
-			t.Errorf("%d log lines about 2 frames", got)
-		}
-		mustStop(t, stop)
-	})
-}
-
-// A frame that the store refuses for good stops no other either.
-func TestUnwritableFrameWaits(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(false)
-		b.put(keep(1, 1, "apple"))
-		bad := frame(t, post("x", "apple"))
-		b.refuse = func(batch *event.Batch) error {
-			if slices.ContainsFunc(batch.Deliveries, func(d event.Delivery) bool { return d.ID == bad.ID }) {
-				return errors.New("data too long for column")
-			}
-			return nil
-		}
-		b.push(frame(t, post("a", "apple")), bad, frame(t, post("b", "apple")))
-		stop := b.start(t.Context())
-		passes(time.Minute)
-		want := []matchKey{{1, "test:a"}, {1, "test:b"}}
-		if diff := cmp.Diff(want, b.kept()); diff != "" {
-			t.Errorf("matches (-want +got):\n%s", diff)
-		}
-		if waiting, flight := b.depth(); waiting+flight != 1 {
-			t.Errorf("buffer holds %d frames, want the one that can't be written", waiting+flight)
 		}
 		mustStop(t, stop)
 	})

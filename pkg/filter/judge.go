@@ -1,20 +1,36 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
 
 	"riffle/pkg/event"
+	"riffle/pkg/obs"
 	"riffle/pkg/rule"
 )
 
 // maxJobMemory is how much memory a job keeps for the next frame.
 const maxJobMemory = 4 << 20
 
+// maxPanics is at how many events of a frame judging may panic before it is not
+// held to be their fault.
+const maxPanics = 8
+
+// errPanics leaves a frame to another filter, or to this one later.
+var errPanics = errors.New("filter: judging panics at one event after the other")
+
 // judge decides about events; one goroutine uses it at a time.
 type judge struct {
-	matcher  *rule.Matcher
+	matcher *rule.Matcher
+	// fresh makes a matcher in place of one that panicked.
+	fresh    func() *rule.Matcher
+	log      *zap.Logger
+	counters *counters
 	links    *links
 	sample   *sampler
 	storeAll bool
@@ -27,6 +43,8 @@ type job struct {
 	header   event.Header
 	verdicts []event.Verdict
 	bytes    int // of JSON
+	// dead is what of the frame could not be processed.
+	dead []event.DeadLetter
 	// What the counters want to know.
 	events, deletions, sampled, matches int
 
@@ -59,27 +77,96 @@ func (j *job) reset() bool {
 
 // judge fills j with the verdicts on a frame.
 //
-// Errors: event.ErrFrameVersion, event.ErrFrameDamaged.
+// Errors: those of open and next.
 func (j *job) judge(d event.Delivery, g *judge) error {
+	err := j.open(d, g)
+	for more := true; more && err == nil; {
+		more, err = j.next(g)
+	}
+	return err
+}
+
+// open begins with a frame.
+//
+// Errors: event.ErrFrameVersion, event.ErrFrameDamaged.
+func (j *job) open(d event.Delivery, g *judge) (err error) {
 	j.delivery = d
-	var err error
 	if j.header, err = j.reader.Open(d.Data); err != nil {
 		return fmt.Errorf("filter: open frame: %w", err)
 	}
 	g.sample.turn()
-	for {
-		ev := j.spare()
-		more, err := j.reader.Next(ev)
-		if err != nil {
-			return fmt.Errorf("filter: read frame: %w", err)
-		}
-		if !more {
-			j.bytes = len(j.json)
+	return nil
+}
+
+// next judges the next event of the frame; more is false after the last.
+//
+// Errors: event.ErrFrameDamaged; errPanics.
+func (j *job) next(g *judge) (more bool, err error) {
+	ev := j.spare()
+	more, err = j.reader.Next(ev)
+	if err != nil {
+		return false, fmt.Errorf("filter: read frame: %w", err)
+	}
+	if !more {
+		j.bytes = len(j.json)
+		return false, nil
+	}
+	j.events++
+	return true, j.endure(ev, g)
+}
+
+// endure decides about ev. An event at which that panics, twice, becomes a dead
+// letter: a bug, but one that must not let a single event stop all others.
+func (j *job) endure(ev *event.Event, g *judge) error {
+	for try := 1; ; try++ {
+		cause := j.try(ev, g)
+		if cause == nil {
 			return nil
 		}
-		j.events++
-		j.decide(ev, g)
+		g.matcher = g.fresh()
+		if try == 1 {
+			continue
+		}
+		if len(j.dead) >= maxPanics {
+			return errPanics
+		}
+		return j.bury(ev, event.DeadPanic, cause)
 	}
+}
+
+// try decides about ev and makes an error of a panic.
+func (j *job) try(ev *event.Event, g *judge) (cause error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cause = fmt.Errorf("filter: judging panicked: %v", p)
+			g.counters.panicked()
+			g.log.Error("judging an event panicked; please report it", zap.Stringer(obs.FrameID, j.delivery.ID),
+				zap.String(obs.EventKey, ev.Key), zap.String(obs.Error, fmt.Sprint(p)), zap.Stack("stack"))
+		}
+	}()
+	j.decide(ev, g)
+	return nil
+}
+
+// bury makes a dead letter of one event of the frame.
+func (j *job) bury(ev *event.Event, reason event.DeadReason, cause error) error {
+	alone, err := event.Alone(ev)
+	if err != nil {
+		return fmt.Errorf("filter: keep dead letter: %w", err)
+	}
+	letter := j.letter(reason, cause)
+	letter.Key, letter.Events, letter.Data = strings.Clone(ev.Key), 1, alone.Data
+	j.dead = append(j.dead, letter)
+	return nil
+}
+
+// deliveries is what a batch of this frame alone claims.
+func (j *job) deliveries() []event.Delivery { return []event.Delivery{j.delivery} }
+
+// letter is what all dead letters of the frame have in common.
+func (j *job) letter(reason event.DeadReason, cause error) event.DeadLetter {
+	d := &j.delivery
+	return event.DeadLetter{Source: d.Source, Frame: d.ID, Reason: reason, Error: cause.Error(), Deliveries: d.Count}
 }
 
 // spare is memory for the next event, which is used again unless a verdict

@@ -29,6 +29,17 @@ const (
 	maxWriters = 2
 )
 
+// A frame that was delivered so often and is not finished may be what ends its
+// filters: it is judged and written event by event, and at last becomes a dead
+// letter.
+const (
+	singlyFrom = 3
+	buryFrom   = 5
+)
+
+// logLetters is how many dead letters of one frame are said one by one.
+const logLetters = 3
+
 // errStoreAway ends a shift that could commit nothing.
 var errStoreAway = errors.New("filter: the store does not take what was judged")
 
@@ -46,6 +57,8 @@ type shift struct {
 	trouble, committed atomic.Bool
 	// left says that frames were given back.
 	left bool
+	// broken is what ends the filter: the store fails in a way that does not pass.
+	broken atomic.Pointer[error]
 }
 
 // newShift makes a shift; a trial takes frames one by one until one is
@@ -62,7 +75,8 @@ func newShift(f *Filter, trial bool) *shift {
 // run takes until ctx ends, and returns when every frame that was taken is
 // finished, left or given back.
 //
-// Errors: what the taker answers that is not transient.
+// Errors: what the taker answers that is not transient, and the store for no
+// batch's sake.
 func (s *shift) run(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
@@ -92,6 +106,9 @@ func (s *shift) run(ctx context.Context) error {
 	stopRenewing()
 	others.Wait()
 	s.giveBack(ctx)
+	if broken := s.broken.Load(); broken != nil {
+		err = errors.Join(err, *broken)
+	}
 	return err
 }
 
@@ -162,13 +179,57 @@ func (s *shift) judge(working context.Context, g *judge) {
 			continue
 		}
 		j := s.jobs.Get().(*job)
-		if err := j.judge(d, g); err != nil {
-			s.leave(d, "frame can't be read", err)
+		switch {
+		case d.Count >= buryFrom:
+			s.bury(working, d, j)
 			s.recycle(j)
-			continue
+		case d.Count >= singlyFrom:
+			s.judgeSingly(working, d, j, g)
+			s.recycle(j)
+		default:
+			if err := j.judge(d, g); err != nil {
+				s.leave(d, "frame can't be judged", err)
+				s.recycle(j)
+				continue
+			}
+			s.judged <- j
 		}
-		s.judged <- j
 	}
+}
+
+// judgeSingly judges a frame and writes each verdict before it looks at the next
+// event, so that what ends this filter harms only what comes after it.
+func (s *shift) judgeSingly(working context.Context, d event.Delivery, j *job, g *judge) {
+	err := j.open(d, g)
+	for more := true; more && err == nil; {
+		written := len(j.verdicts)
+		if more, err = j.next(g); err == nil && len(j.verdicts) > written {
+			if err := s.share(working, j, j.verdicts[written:]); err != nil {
+				s.conclude(working, j, err)
+				return
+			}
+		}
+	}
+	if err != nil {
+		s.leave(d, "frame can't be judged", err)
+		return
+	}
+	s.conclude(working, j, nil)
+}
+
+// bury makes a dead letter of a whole frame.
+func (s *shift) bury(working context.Context, d event.Delivery, j *job) {
+	j.delivery = d
+	letter := j.letter(event.DeadDeliveries, fmt.Errorf("delivered %d times and never finished", d.Count))
+	if header, err := event.ReadHeader(d.Data); err == nil {
+		letter.Events = header.Events
+	}
+	if _, err := j.reader.Open(d.Data); err != nil {
+		letter.Reason, letter.Error = event.DeadUnreadable, err.Error()
+	}
+	letter.Data = d.Data
+	j.dead = append(j.dead, letter)
+	s.conclude(working, j, nil)
 }
 
 // leave puts a frame out of hand that this filter can't finish. It is neither
@@ -179,7 +240,7 @@ func (s *shift) leave(d event.Delivery, message string, err error) {
 	s.hand.remove(d)
 	s.counters.leftFrame()
 	s.status.failed(err)
-	if d.Count <= 1 { // said once a frame, not once a delivery
+	if d.Count <= 1 || d.Count >= buryFrom { // said once a frame, unless nothing helps
 		s.log.Error(message, zap.Stringer(obs.FrameID, d.ID), zap.String(obs.Source, d.Source), zap.Error(err))
 	}
 }
@@ -266,7 +327,8 @@ func (s *shift) live(batch []*job) []*job {
 }
 
 // settle writes a batch and acknowledges its frames. A batch that is refused
-// is written frame by frame, to find the one that is meant.
+// is written frame by frame, to find the one that is meant, and that frame
+// without the rows that are.
 func (s *shift) settle(working context.Context, batch []*job) {
 	err := s.commit(working, batch)
 	switch {
@@ -280,27 +342,93 @@ func (s *shift) settle(working context.Context, batch []*job) {
 			}
 		}
 	case errors.Is(err, event.ErrRefused):
-		// Finished by an earlier delivery: the ack removes it. Claimed by a later
-		// one: the ack removes nothing.
-		s.counters.refusedFrame()
-		s.log.Info("frame refused: finished, or taken over by another filter", zap.Stringer(obs.FrameID, batch[0].delivery.ID))
-		s.ack(working, batch)
+		s.refused(working, batch[0])
 	default:
-		s.leave(batch[0].delivery, "frame can't be written", err)
+		s.conclude(working, batch[0], s.share(working, batch[0], batch[0].verdicts))
 	}
 }
 
-// commit writes a batch, through failures that pass. The first of them ends the
-// taking: what is in hand gets outagePatience.
+// share writes some verdicts on a frame without finishing it. Where a row is
+// refused they are halved, down to the verdict that is meant, which becomes a
+// dead letter alone.
+func (s *shift) share(working context.Context, j *job, verdicts []event.Verdict) error {
+	err := s.put(working, &event.Batch{Deliveries: j.deliveries(), Verdicts: verdicts, Unfinished: true})
+	if err == nil || working.Err() != nil || errors.Is(err, event.ErrRefused) {
+		return err
+	}
+	if half := len(verdicts) / 2; half > 0 {
+		if err := s.share(working, j, verdicts[:half]); err != nil {
+			return err
+		}
+		return s.share(working, j, verdicts[half:])
+	}
+	if len(verdicts) == 0 {
+		return err
+	}
+	if !errors.Is(err, event.ErrRow) {
+		// Of an error that nobody knows only a trial tells whose fault it is.
+		if err := s.share(working, j, nil); err != nil {
+			return err
+		}
+	}
+	j.matches -= len(verdicts[0].Matches)
+	verdicts[0].Matches = nil
+	return j.bury(verdicts[0].Event, event.DeadRow, err)
+}
+
+// conclude finishes a frame whose verdicts were written in shares, unless one of
+// them failed with err.
+func (s *shift) conclude(working context.Context, j *job, err error) {
+	if err == nil {
+		err = s.put(working, &event.Batch{Deliveries: j.deliveries(), Dead: j.dead})
+	}
+	switch {
+	case err == nil:
+		s.settled(working, []*job{j})
+	case working.Err() != nil: // it stays in hand, to be given back
+	case errors.Is(err, event.ErrRefused):
+		s.refused(working, j)
+	case errors.Is(err, event.ErrRow):
+		s.leave(j.delivery, "not even the dead letters of a frame can be written", err)
+	default:
+		s.fail(err)
+	}
+}
+
+// refused lets go of a frame that was finished by an earlier delivery: the ack
+// removes it; or that was claimed by a later one: the ack removes nothing.
+func (s *shift) refused(working context.Context, j *job) {
+	s.counters.refusedFrame()
+	s.log.Info("frame refused: finished, or taken over by another filter", zap.Stringer(obs.FrameID, j.delivery.ID))
+	s.ack(working, []*job{j})
+}
+
+// fail ends the filter: what is in hand is given back.
+func (s *shift) fail(err error) {
+	err = fmt.Errorf("filter: write: %w", err)
+	s.status.failed(err)
+	s.broken.CompareAndSwap(nil, &err)
+	s.stopTaking()
+	s.trouble.Store(true)
+}
+
+// commit writes a batch whole.
 func (s *shift) commit(working context.Context, batch []*job) error {
 	var b event.Batch
 	for _, j := range batch {
 		b.Deliveries = append(b.Deliveries, j.delivery)
 		b.Verdicts = append(b.Verdicts, j.verdicts...)
+		b.Dead = append(b.Dead, j.dead...)
 	}
+	return s.put(working, &b)
+}
+
+// put writes through failures that pass. The first of them ends the taking: what
+// is in hand gets outagePatience.
+func (s *shift) put(working context.Context, b *event.Batch) error {
 	start := time.Now()
 	err := retry.Do(working, func(ctx context.Context) error {
-		return call(ctx, writeTimeout, func(ctx context.Context) error { return s.writer.Write(ctx, &b) })
+		return call(ctx, writeTimeout, func(ctx context.Context) error { return s.writer.Write(ctx, b) })
 	}, func(err error, _ time.Duration) {
 		s.counters.writeFailed()
 		s.storeTrouble(err)
@@ -331,8 +459,25 @@ func (s *shift) settled(working context.Context, batch []*job) {
 		s.tally.add(j.verdicts, now)
 		s.counters.finished(j, now)
 		s.status.finished(j)
+		s.died(j)
 	}
 	s.ack(working, batch)
+}
+
+// died counts the dead letters of a frame, and says so.
+func (s *shift) died(j *job) {
+	for i := range j.dead {
+		d := &j.dead[i]
+		s.counters.died(d.Reason)
+		if i < logLetters {
+			s.log.Error("dead letter; see riffle dead list", zap.String(obs.Reason, string(d.Reason)),
+				zap.Stringer(obs.FrameID, d.Frame), zap.String(obs.Source, d.Source), zap.String(obs.EventKey, d.Key),
+				zap.String(obs.Error, d.Error))
+		}
+	}
+	if more := len(j.dead) - logLetters; more > 0 {
+		s.log.Error("more dead letters of this frame", zap.Stringer(obs.FrameID, j.delivery.ID), zap.Int("letters", more))
+	}
 }
 
 // ack acknowledges frames, through outages of the buffer. Where the shift ends

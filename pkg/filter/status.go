@@ -24,7 +24,7 @@ type Status struct {
 	// Rate is events per second over the last seconds.
 	Rate float64
 	// Totals since the start.
-	Frames, Events, Deletions, Matches int64
+	Frames, Events, Deletions, Matches, DeadLetters int64
 	// Rules is the number of rules in force, RulesAt when they were last found
 	// to be up to date; the zero time is never.
 	Rules   int
@@ -71,6 +71,7 @@ func (s *status) finished(j *job) {
 		st.Events += int64(j.events)
 		st.Deletions += int64(j.deletions)
 		st.Matches += int64(j.matches)
+		st.DeadLetters += int64(len(j.dead))
 	})
 }
 
