@@ -73,12 +73,28 @@ func (p *part) doubts(accounts int64) *Question {
 		q.Authors = p.authors
 	}
 	for i := range p.pieces {
-		piece := &p.pieces[i]
-		if piece.deleted || piece.revised || len(piece.matches) == 0 && !piece.stored {
-			q.IDs = append(q.IDs, piece.id)
+		if p.pieces[i].doubtful() {
+			q.IDs = append(q.IDs, p.pieces[i].id)
 		}
 	}
 	return q
+}
+
+// doubtful reports whether a piece is about an event that may be known.
+func (p *piece) doubtful() bool {
+	return p.deleted || p.revised || len(p.matches) == 0 && !p.stored
+}
+
+// crowd reports whether many events of a part whose events were all looked up
+// are known, against what one expects of them.
+func (p *part) crowd() bool {
+	known := 0
+	for i := range p.pieces {
+		if p.pieces[i].subject.exists && !p.pieces[i].doubtful() {
+			known++
+		}
+	}
+	return known*16 > len(p.pieces)
 }
 
 // learn takes the answer in.

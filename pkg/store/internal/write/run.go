@@ -77,8 +77,10 @@ type Writer struct {
 // a row that is longer gets one of its own.
 func NewWriter(d Dialect, bytes func() int) *Writer { return &Writer{dialect: d, bytes: bytes} }
 
-// caution is for how many parts everything is looked up after one in which an
-// event was not new: such events come in crowds, as when a file is read twice.
+// caution is for how many parts everything is looked up after one in which many
+// events were not new: such events come in crowds, as when a file is read twice.
+// A few are another filter's that has a post in hand while this one has its
+// deletion, which is over with the next try.
 const caution = 64
 
 // Write writes a batch.
@@ -147,12 +149,12 @@ func (w *Writer) tries(ctx context.Context, p *part) (more bool, err error) {
 			return err
 		})
 		if !errors.Is(err, ErrConflict) {
+			if !hopeful && !p.single && p.crowd() {
+				w.doubt.Store(caution)
+			}
 			return more, err
 		}
-		if hopeful {
-			hopeful = false
-			w.doubt.Store(caution)
-		}
+		hopeful = false
 	}
 	return false, retry.Transient(fmt.Errorf("overtaken %d times: %w", maxTries, err))
 }
