@@ -118,6 +118,7 @@ type chain struct {
 	fault    func(n int) (done bool, err error)
 	position func() error // fails Position
 	released int
+	depth    *event.Depth // what Depths tells beside the position; nil: it fails
 	changed  chan struct{}
 }
 

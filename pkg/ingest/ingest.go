@@ -8,10 +8,12 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,8 +77,7 @@ const (
 	keepHold = 4 * time.Second
 )
 
-// Config is what an Ingest needs. All fields but Audience and Registerer are
-// required.
+// Config is what an Ingest needs. Name, Source, Pusher and Log are required.
 type Config struct {
 	// Name is the source's name, under which the buffer stores its cursor.
 	Name   string
@@ -84,7 +85,13 @@ type Config struct {
 	Pusher Pusher
 	// Audience is given to events whose wire names none: NETWORK:ACCOUNT. Empty
 	// means that they are public.
-	Audience   []string
+	Audience []string
+	// Switch pauses the stage; nil: nobody does.
+	Switch Switch
+	// Depths and Memory keep the cursor for a buffer that is emptied; nil: it is
+	// forgotten with the buffer.
+	Depths     Depths
+	Memory     Memory
 	Log        *zap.Logger
 	Registerer prometheus.Registerer
 }
@@ -95,6 +102,9 @@ type Ingest struct {
 	source   Source
 	pusher   Pusher
 	audience []string
+	gate     Switch
+	depths   Depths
+	memory   Memory
 	log      *zap.Logger
 	workers  int
 	counters *counters
@@ -118,6 +128,9 @@ func New(c Config) (*Ingest, error) {
 		source:   c.Source,
 		pusher:   c.Pusher,
 		audience: c.Audience,
+		gate:     cmp.Or[Switch](c.Switch, noSwitch{}),
+		depths:   c.Depths,
+		memory:   c.Memory,
 		log:      c.Log.With(zap.String(obs.Component, "ingest"), zap.String(obs.Source, c.Name)),
 		workers:  runtime.GOMAXPROCS(0),
 		counters: counters,
@@ -128,16 +141,48 @@ func New(c Config) (*Ingest, error) {
 	}, nil
 }
 
-// Run reads the source until it ends for good or ctx ends. On ctx's end it takes
-// no more, pushes what is in hand within 10 s and returns nil: what could not be
-// pushed was not accepted, and a source that replays is read again from there.
+// Run reads the source, but for pauses, until it ends for good or ctx ends. On
+// ctx's end it takes no more, pushes what is in hand within 10 s and returns
+// nil: what could not be pushed was not accepted, and a source that replays is
+// read again from there. On a pause it does the same within 4 s.
 //
 // Errors: the source gave up, or the buffer failed for good.
 func (in *Ingest) Run(ctx context.Context) error {
 	defer in.release(ctx)
+	side, stopSide := context.WithCancel(ctx)
+	var sides sync.WaitGroup
+	sides.Go(func() { in.remember(side) })
+	err := in.turns(ctx)
+	stopSide()
+	sides.Wait()
+	if in.Status().State == StateEnded {
+		in.forget()
+	}
+	return err
+}
+
+// turns reads from one pause to the next.
+func (in *Ingest) turns(ctx context.Context) error {
+	for {
+		open, end, err := in.pass(ctx)
+		if err != nil {
+			in.state.set(StateStopped)
+			return nil //nolint:nilerr // stopped as asked, while paused
+		}
+		err = in.turn(open)
+		paused := isPaused(open)
+		end()
+		if err != nil || !paused || in.Status().State == StateEnded {
+			return err
+		}
+	}
+}
+
+// turn reads the source until it ends for good or ctx ends.
+func (in *Ingest) turn(ctx context.Context) error {
 	pos, err := in.hold(ctx)
 	for err == nil {
-		err = in.session(ctx, pos)
+		err = in.session(ctx, in.recall(pos))
 		var back *backError
 		switch {
 		case err == nil:

@@ -31,7 +31,7 @@ func (e *backError) Error() string {
 //
 // Chunks in hand when a session fails are given up: they were not accepted.
 func (in *Ingest) session(ctx context.Context, pos event.Position) error {
-	draining, cancel := drainContext(ctx)
+	draining, cancel := drainContext(ctx, in.patience)
 	defer cancel()
 	group, working := errgroup.WithContext(draining)
 	// Reading ends with ctx, at once; working may go on for as long as a drain.
@@ -63,13 +63,13 @@ func (in *Ingest) session(ctx context.Context, pos event.Position) error {
 	return errors.Join(err, readErr)
 }
 
-// drainContext outlives ctx by drainTime.
-func drainContext(ctx context.Context) (context.Context, context.CancelFunc) {
+// drainContext outlives ctx by as long as patience says once it has ended.
+func drainContext(ctx context.Context, patience func(ended context.Context) time.Duration) (context.Context, context.CancelFunc) {
 	draining, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var timer *time.Timer
 	started := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		timer = time.AfterFunc(drainTime, func() { cancel(errDrainTime) })
+		timer = time.AfterFunc(patience(ctx), func() { cancel(errDrainTime) })
 		close(started)
 	})
 	return draining, func() {

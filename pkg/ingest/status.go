@@ -20,6 +20,7 @@ const (
 	StateFull         State = "buffer_full"
 	StateAway         State = "buffer_away"
 	StateStandby      State = "standby" // another ingest writes this source
+	StatePaused       State = "paused"  // by the operator
 	StateEnded        State = "ended"   // the source has ended, and everything was pushed
 	StateStopped      State = "stopped" // as asked
 )
@@ -119,8 +120,12 @@ func (s *state) status(t *totals) Status {
 		Lag: lag, LastMessage: s.last, LastError: s.err, LastErrorAt: s.errAt,
 		Gaps: slices.Clone(s.gaps), GapCount: s.gapCount,
 	}
-	if s.buffers != "" && s.reader != StateStandby && s.reader != StateEnded && s.reader != StateStopped {
-		st.State = s.buffers
+	switch s.reader {
+	case StateStandby, StatePaused, StateEnded, StateStopped:
+	default:
+		if s.buffers != "" {
+			st.State = s.buffers
+		}
 	}
 	return st
 }
