@@ -38,8 +38,8 @@ const likely = 0.9
 
 // waysOf gives all ways to match a rule: it matches only if it does so in one
 // of them. Those that b has twice are told once.
-func waysOf(b *branch) []way {
-	ways := b.ways()
+func waysOf(b *branch, known knowledge) []way {
+	ways := b.ways(known)
 	for i := range ways {
 		ways[i].settle()
 	}
@@ -85,20 +85,20 @@ func (c *condition) isInner() bool {
 }
 
 // ways gives the ways to satisfy b, unsettled.
-func (b *branch) ways() []way {
+func (b *branch) ways(known knowledge) []way {
 	switch b.kind {
 	case nodeOr:
 		var ways []way
 		for _, kid := range b.kids {
-			ways = append(ways, kid.ways()...)
+			ways = append(ways, kid.ways(known)...)
 		}
 		return ways
 	case nodeAnd:
-		return b.andWays()
+		return b.andWays(known)
 	}
 	switch {
 	case !b.negated && b.term.op.selective():
-		return b.term.ways()
+		return b.term.ways(known)
 	case !b.isTested():
 		return []way{{}}
 	}
@@ -109,12 +109,12 @@ func (b *branch) ways() []way {
 // andWays joins what all parts of an AND ask for. Of the parts that are ORs
 // only one can be followed: the least likely, if it is less so than all that is
 // no OR.
-func (b *branch) andWays() []way {
+func (b *branch) andWays(known knowledge) []way {
 	var common way
 	var parts [][]way
 	common.whole = true
 	for _, kid := range b.kids {
-		ways := kid.ways()
+		ways := kid.ways(known)
 		if len(ways) > 1 {
 			parts = append(parts, ways)
 			continue

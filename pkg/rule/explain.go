@@ -19,13 +19,15 @@ func (e *Expr) Explain(ev *event.Event) (spans []event.Span, matches bool) {
 	if ev.Deleted {
 		return nil, false
 	}
-	filed, _ := file(Rule{}, e)
+	var c compiler
+	compiled := program(c.branch(nil, e.normal))
+	expressions := newRegexps(c.regexps)
 	var p post
 	p.read(ev)
-	if !p.judge(filed.program, filed.regexps) {
+	if !p.judge(compiled, expressions) {
 		return nil, false
 	}
-	return p.spans(filed.program, filed.regexps), true
+	return p.spans(compiled, expressions), true
 }
 
 // WhyNot names terms whose matching would have been enough for the rule to

@@ -7,21 +7,22 @@ type Filed struct {
 	Tag    string
 	Action Action
 
-	several bool // it can be reached in more than one way
+	several bool   // it can be reached in more than one way
+	known   uint32 // the version of what was measured when it was filed
 	program program
 	regexps *regexps
 }
 
 // file makes a rule ready for an index and tells the ways to reach it.
-func file(r Rule, expr *Expr) (*Filed, []way) {
+func file(r Rule, expr *Expr, known *measured) (*Filed, []way) {
 	var c compiler
 	compiled := program(c.branch(nil, expr.normal))
-	ways := waysOf(expr.normal)
+	ways := waysOf(expr.normal, known.now())
 	return &Filed{
 		ID: r.ID, User: r.User, Tag: r.Tag, Action: r.Action,
-		several: len(ways) > 1, program: compiled, regexps: newRegexps(c.regexps),
+		several: len(ways) > 1, known: known.version, program: compiled, regexps: newRegexps(c.regexps),
 	}, ways
 }
 
 // ways works out again how the rule is reached.
-func (f *Filed) ways() []way { return waysOf(f.program.branch()) }
+func (f *Filed) ways(known *measured) []way { return waysOf(f.program.branch(), known.at(f.known)) }

@@ -15,6 +15,10 @@ type Index struct {
 	mu    sync.Mutex // held by who changes
 	rules map[int64]*Filed
 	grams gramCounts
+	stale []*Filed // to be filed anew, by what was learned
+
+	measured atomic.Pointer[measured] // stored while mu is held
+	lessons  lessons
 }
 
 // snapshot is an index that no longer changes.
@@ -38,6 +42,7 @@ type LoadError struct {
 func NewIndex() *Index {
 	x := &Index{rules: make(map[int64]*Filed)}
 	x.current.Store(&snapshot{filter: newKeyFilter(0)})
+	x.measured.Store(new(measured))
 	return x
 }
 
@@ -52,7 +57,7 @@ func (x *Index) Len() int {
 // match that begins after Put returns.
 // Errors: *ProblemError; what was there stays in force.
 func (x *Index) Put(r Rule) error {
-	p := prepare(r)
+	p := prepare(r, x.measured.Load())
 	if p.err != nil {
 		return p.err
 	}
@@ -79,7 +84,7 @@ func (x *Index) Load(rules []Rule) []LoadError {
 	defer x.mu.Unlock()
 	var failed []LoadError
 	x.change(false, func(c *change) {
-		eachPrepared(rules, func(i int, p prepared) {
+		eachPrepared(rules, x.measured.Load(), func(i int, p prepared) {
 			if p.err != nil {
 				failed = append(failed, LoadError{rules[i].ID, p.err})
 				return
@@ -97,12 +102,12 @@ type prepared struct {
 	err   error
 }
 
-func prepare(r Rule) prepared {
+func prepare(r Rule, known *measured) prepared {
 	expr, problems := Parse(r.Value)
 	if expr == nil {
 		return prepared{err: &ProblemError{problems}}
 	}
-	filed, ways := file(r, expr)
+	filed, ways := file(r, expr, known)
 	return prepared{filed, ways, nil}
 }
 
@@ -110,7 +115,7 @@ const prepareChunk = 256
 
 // eachPrepared prepares rules on all processors and meanwhile visits those that
 // are ready, in their order.
-func eachPrepared(rules []Rule, visit func(i int, p prepared)) {
+func eachPrepared(rules []Rule, known *measured, visit func(i int, p prepared)) {
 	chunks := (len(rules) + prepareChunk - 1) / prepareChunk
 	ready := make([]chan []prepared, chunks)
 	for i := range ready {
@@ -121,7 +126,7 @@ func eachPrepared(rules []Rule, visit func(i int, p prepared)) {
 		go func() {
 			for chunk := next.Add(1) - 1; chunk < int64(chunks); chunk = next.Add(1) - 1 {
 				start := int(chunk) * prepareChunk
-				ready[chunk] <- prepareChunkOf(rules[start:min(start+prepareChunk, len(rules))])
+				ready[chunk] <- prepareChunkOf(rules[start:min(start+prepareChunk, len(rules))], known)
 			}
 		}()
 	}
@@ -132,10 +137,10 @@ func eachPrepared(rules []Rule, visit func(i int, p prepared)) {
 	}
 }
 
-func prepareChunkOf(rules []Rule) []prepared {
+func prepareChunkOf(rules []Rule, known *measured) []prepared {
 	chunk := make([]prepared, len(rules))
 	for i := range rules {
-		chunk[i] = prepare(rules[i])
+		chunk[i] = prepare(rules[i], known)
 	}
 	return chunk
 }
@@ -144,7 +149,7 @@ func prepareChunkOf(rules []Rule) []prepared {
 func (x *Index) change(small bool, do func(*change)) {
 	next := *x.current.Load()
 	next.edit++
-	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit}})
+	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit, known: x.measured.Load()}})
 	next.refill(small)
 	x.current.Store(&next)
 }
@@ -172,7 +177,7 @@ func (c *change) put(p prepared) {
 
 func (c *change) remove(f *Filed) {
 	delete(c.index.rules, f.ID)
-	for _, w := range f.ways() {
+	for _, w := range f.ways(c.edit.known) {
 		c.count(&w.conditions[0], -1)
 		c.edit.remove(&c.snapshot.table, f, w.conditions, w.whole)
 	}

@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
+	"riffle/pkg/rule/token"
 )
 
 // twin is an Index that judges every rule by walking its tree.
@@ -86,6 +87,8 @@ func compareWithTwin(t *testing.T, seed uint64, rounds, ids int) {
 // changeRules makes one change, of one rule or of many, to both.
 func (d dice) changeRules(index *Index, naive twin, ids int) {
 	switch d.IntN(10) {
+	case 3:
+		d.learn(index)
 	case 0:
 		rules := make([]Rule, d.IntN(ids/4))
 		for i := range rules {
@@ -105,6 +108,18 @@ func (d dice) changeRules(index *Index, naive twin, ids int) {
 			panic(err)
 		}
 	}
+}
+
+// learn tells the index that a word or the beginning of one is commoner than it
+// presumed.
+func (d dice) learn(index *Index) {
+	word := pick(d, "the", "a", "of", "cat", "dog", "tea", "new", "york")
+	hash := keyWord.hash(token.Hash(word))
+	if d.chance(30) {
+		hash = gramHash(keyGramThree, word+"  "[:max(0, 3-len(word))])
+	}
+	index.learn(slotHash(hash), float32(d.Float64()))
+	index.refile()
 }
 
 // newRule makes a rule of one of several ids. Many hold a common word, so that

@@ -28,12 +28,15 @@ type Matcher struct {
 	peeked uint64 // keeps what was peeked at from being optimized away
 	// suspects are rules that may match and are to be judged, met those that do.
 	suspects, met []*Filed
+	gathered      int // how many were put there
 	// names are the keys that are names, if hasNames.
 	names    []eventKey
 	hasNames bool
 	// found are the keys but words that led to rules already: an event may have
 	// them several times. reached are the rules with several ways.
 	found, reached hashSet
+
+	heat heat // since it was told to the index
 }
 
 // NewMatcher returns one that sees all changes of the index.
@@ -54,6 +57,9 @@ func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
 	m.judgeSuspects()
 	m.addMet()
 	m.hits = settle(m.hits)
+	if m.heat.events++; m.heat.events >= tellEvery {
+		m.index.lessons.tell(&m.heat)
+	}
 	return m.hits
 }
 
@@ -84,7 +90,17 @@ func (m *Matcher) lookUp(k *eventKey) {
 	case s.node == nil:
 		m.single(s)
 	case !k.kind.isName() || s.node.text == k.name:
-		m.visit(s.node)
+		m.follow(s)
+	}
+}
+
+// follow visits what an event's key leads to first, and notes keys that lead to
+// many rules.
+func (m *Matcher) follow(s *slot) {
+	before := m.gathered
+	m.visit(s.node)
+	if m.gathered-before >= manyGathered {
+		m.heat.note(s.hash)
 	}
 }
 
@@ -102,7 +118,13 @@ func (m *Matcher) lookUpWords() {
 	}
 	for i := range m.leads {
 		l := &m.leads[i]
-		m.lookUpWord(l.leaf.find(l.hash), l.unit)
+		switch s := l.leaf.find(l.hash); {
+		case s == nil:
+		case s.node == nil:
+			m.single(s)
+		case s.node.isAt(&m.post, l.unit):
+			m.follow(s)
+		}
 	}
 }
 
@@ -113,7 +135,8 @@ type lead struct {
 	unit uint32
 }
 
-// lookUpWord follows what is filed at the slot of a word, which may be nil.
+// lookUpWord follows what is filed at the slot of a word below another key; it
+// may be nil.
 func (m *Matcher) lookUpWord(s *slot, unit uint32) {
 	switch {
 	case s == nil:
@@ -257,7 +280,9 @@ func (m *Matcher) visit(n *treeNode) {
 		m.met = n.met.appendOf(m.only, m.met)
 	}
 	if n.judged.count > 0 {
+		before := len(m.suspects)
 		m.suspects = n.judged.appendOf(m.only, m.suspects)
+		m.gathered += len(m.suspects) - before
 	}
 	if len(m.suspects) >= manySuspects {
 		m.judgeSuspects()

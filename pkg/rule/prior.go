@@ -151,7 +151,7 @@ func (t *term) chance() float32 {
 		return 0.00001
 	case opText:
 		if len(t.words) == 1 {
-			return t.words[0].condition().chance
+			return t.words[0].condition(knowledge{}).chance
 		}
 	}
 	return 0

@@ -11,20 +11,22 @@ import (
 
 // ways gives the ways to satisfy a selective term: one, but for a regular
 // expression that begins with a choice.
-func (t *term) ways() []way {
+func (t *term) ways(known knowledge) []way {
 	switch t.op {
 	case opText:
-		return []way{{conditions: textConditions(t.words), whole: len(t.words) == 1 && t.words[0].isKey()}}
+		return []way{{conditions: textConditions(t.words, known), whole: len(t.words) == 1 && t.words[0].isKey()}}
 	case opNear:
-		return []way{{conditions: wordConditions(t.words)}}
+		return []way{{conditions: wordConditions(t.words, known)}}
 	case opURL:
-		return []way{{conditions: linkConditions(t.words)}}
+		return []way{{conditions: known.correct(linkConditions(t.words))}}
 	case opContains:
-		return []way{{conditions: []condition{gramCondition(t.value, t.marked)}}}
+		return []way{{conditions: []condition{gramCondition(t.value, t.marked, known)}}}
 	case opRegexp:
-		return t.regexpWays()
+		return t.regexpWays(known)
 	}
-	return []way{{conditions: []condition{keyCondition(nameKeys[t.op], t.value, t.chance(), true)}, whole: true}}
+	return []way{{
+		conditions: known.correct([]condition{keyCondition(nameKeys[t.op], t.value, t.chance(), true)}), whole: true,
+	}}
 }
 
 var nameKeys = map[operator]keyKind{
@@ -37,18 +39,18 @@ func (w word) isKey() bool {
 	return !w.prefix && (!w.run || utf8.RuneCountInString(w.form) == 1)
 }
 
-func wordConditions(words []word) []condition {
+func wordConditions(words []word, known knowledge) []condition {
 	conditions := make([]condition, len(words))
 	for i, w := range words {
-		conditions[i] = w.condition()
+		conditions[i] = w.condition(known)
 		conditions[i].exact = len(words) == 1 && w.isKey()
 	}
-	return conditions
+	return known.correct(conditions)
 }
 
 // textConditions adds neighbours that are common each, but less so together.
-func textConditions(words []word) []condition {
-	conditions := wordConditions(words)
+func textConditions(words []word, known knowledge) []condition {
+	conditions := wordConditions(words, known)
 	for i := 1; i < len(words); i++ {
 		if words[i-1].isCommon() && words[i].isCommon() {
 			a, b := &conditions[i-1], &conditions[i]
@@ -57,7 +59,7 @@ func textConditions(words []word) []condition {
 			})
 		}
 	}
-	return conditions
+	return known.correct(conditions)
 }
 
 func rowHash(first, second uint64) uint64 { return keyRow.hash(token.Combine(first, second)) }
@@ -67,12 +69,12 @@ func (w word) isCommon() bool {
 	return !w.marked && !w.run && !w.prefix && isCommonHash(token.Hash(w.form))
 }
 
-func (w word) condition() condition {
+func (w word) condition(known knowledge) condition {
 	switch {
 	case w.prefix:
 		return prefixCondition(w)
 	case w.run:
-		return runCondition(w.form)
+		return runCondition(w.form, known)
 	case w.marked:
 		return keyCondition(keyMarked, w.form, wordChance(w.form), false)
 	}
@@ -111,16 +113,17 @@ func firstLetters[T string | []byte](s T, n int) (T, bool) {
 }
 
 // runCondition asks for the least likely two letters of a run.
-func runCondition(form string) condition {
+func runCondition(form string, known knowledge) condition {
 	letters := []rune(form)
 	if len(letters) == 1 {
 		return keyCondition(keyLetter, form, letterChance(letters[0]), false)
 	}
 	var best condition
 	for i := 1; i < len(letters); i++ {
-		chance := letterChance(letters[i-1]) * letterChance(letters[i])
+		hash := pairHash(letters[i-1], letters[i])
+		chance := known.chance(hash, letterChance(letters[i-1])*letterChance(letters[i]))
 		if i == 1 || chance < best.chance {
-			best = condition{hash: pairHash(letters[i-1], letters[i]), chance: chance, kind: keyPair}
+			best = condition{hash: hash, chance: chance, kind: keyPair}
 		}
 	}
 	return best
@@ -152,7 +155,7 @@ func everyCondition() condition {
 
 // gramCondition asks for the least likely bytes of a text: as many as there are
 // grams of.
-func gramCondition(text string, marked bool) condition {
+func gramCondition(text string, marked bool, known knowledge) condition {
 	kind := firstGram
 	if marked {
 		kind += grams
@@ -166,9 +169,10 @@ func gramCondition(text string, marked bool) condition {
 	}
 	var best condition
 	for i := 0; i+size <= len(text); i++ {
-		chance := gramChance(text[i : i+size])
+		hash := gramHash(kind, text[i:i+size])
+		chance := known.chance(hash, gramChance(text[i:i+size]))
 		if i == 0 || chance < best.chance {
-			best = condition{hash: gramHash(kind, text[i:i+size]), chance: chance, kind: kind}
+			best = condition{hash: hash, chance: chance, kind: kind}
 		}
 	}
 	return best
@@ -184,14 +188,14 @@ func gramHash(kind keyKind, gram string) uint64 {
 }
 
 // regexpWays asks for a text that every match holds, or for one of several.
-func (t *term) regexpWays() []way {
+func (t *term) regexpWays(known knowledge) []way {
 	texts := requiredTexts(t.regexp.tree)
 	if len(texts) == 0 {
 		return []way{{conditions: []condition{everyCondition()}}}
 	}
 	ways := make([]way, len(texts))
 	for i, text := range texts {
-		ways[i].conditions = []condition{gramCondition(text, t.marked)}
+		ways[i].conditions = []condition{gramCondition(text, t.marked, known)}
 	}
 	return ways
 }

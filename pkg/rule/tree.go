@@ -25,6 +25,7 @@ type testNode struct {
 // edit is a change of an index. Readers see all of it or nothing.
 type edit struct {
 	number uint32
+	known  *measured
 	path   []uint64 // the conditions down to where the edit is at work
 }
 
@@ -56,7 +57,7 @@ func (e *edit) insert(t *table, f *Filed, w way) {
 // insertAlong files a rule at the end of the path, by all its ways that go
 // along it.
 func (e *edit) insertAlong(n *treeNode, f *Filed) {
-	for _, w := range f.ways() {
+	for _, w := range f.ways(e.known) {
 		if w.goesAlong(e.path) {
 			e.insertNode(n, f, w)
 		}

@@ -1,20 +1,19 @@
 package token
 
-import "math/bits"
-
-// Constants of wyhash: odd, with as many ones as zeros in every byte.
-const (
-	hash0 = 0xa0761d6478bd642f
-	hash1 = 0xe7037ed1a0b428db
-	hash2 = 0x8ebc6af09c88c6e3
-	hash3 = 0x589965cc75374cc3
+import (
+	"math/bits"
+	"math/rand/v2"
 )
 
-// Hash is a hash of b in the manner of wyhash, the same in every process. It
-// stands up to no one who looks for collisions: what is found by it is compared.
+// The secrets of the hash are others in every process, so that nobody can make
+// words up that collide.
+var hash0, hash1, hash2, hash3 = rand.Uint64(), rand.Uint64(), rand.Uint64(), rand.Uint64()
+
+// Hash is a hash of b in the manner of wyhash, good within this process only.
+// What is found by it is compared all the same.
 func Hash[T string | []byte](b T) uint64 {
 	n := len(b)
-	seed := uint64(hash0)
+	seed := hash0
 	for len(b) > 16 {
 		seed = mix(load64(b, 0)^hash1, load64(b, 8)^seed)
 		b = b[16:]
