@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"riffle/pkg/config"
 	"riffle/pkg/control"
 	"riffle/pkg/daemon"
+	"riffle/pkg/event"
 	"riffle/pkg/ingest"
 	"riffle/pkg/obs"
 )
@@ -22,6 +24,7 @@ type Ingest struct {
 	stage  *ingest.Ingest
 	source ingest.Source
 	looped bool
+	url    string // secrets masked
 	log    *zap.Logger
 	beat   daemon.Part
 }
@@ -45,7 +48,7 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 		return nil, err
 	}
 	return &Ingest{
-		stage: stage, source: source, looped: in.Source.Params.Get("loop") != "", log: p.Log,
+		stage: stage, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
 		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) { tellIngest(b, stage.Status()) }),
 	}, nil
 }
@@ -72,7 +75,18 @@ func sum(counts map[string]int64) (total int64) {
 }
 
 // Part is the stage itself. It returns when the source was read to its end.
-func (in *Ingest) Part() daemon.Part { return daemon.Part{Name: "ingest", Run: in.stage.Run} }
+//
+// Errors: *config.Error where the source's server lets us not in: starting again
+// would knock at the same door.
+func (in *Ingest) Part() daemon.Part {
+	return daemon.Part{Name: "ingest", Run: func(ctx context.Context) error {
+		err := in.stage.Run(ctx)
+		if errors.Is(err, event.ErrDenied) {
+			err = unfit("--source", in.url, err)
+		}
+		return err
+	}}
+}
 
 // Beat is the part that leaves the stage's signs of life.
 func (in *Ingest) Beat() daemon.Part { return in.beat }

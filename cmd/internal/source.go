@@ -1,6 +1,7 @@
 package internal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"riffle/pkg/source/file"
 	"riffle/pkg/source/jetstream"
 	"riffle/pkg/source/sim"
+	"riffle/pkg/source/twitter"
 )
 
 // opening is what an adapter is told.
@@ -18,6 +20,7 @@ type opening struct {
 	url    string
 	origin Origin
 	stdin  io.Reader
+	keys   config.TwitterKeys
 }
 
 // network is one kind of source: the schemes of its URLs, and how it is opened.
@@ -33,6 +36,7 @@ var networks = []network{
 	{[]string{"stdin"}, openStdin},
 	{[]string{"sim"}, openSim},
 	{[]string{"jetstream", "jetstream+ws"}, openJetstream},
+	{[]string{"twitter"}, openTwitter},
 }
 
 // CheckSource says what is wrong with a source's URL, or which keys it lacks.
@@ -44,7 +48,7 @@ func CheckSource(in *config.Input) error {
 // OpenSource makes the adapter of a source.
 func OpenSource(in *config.Input, stdin io.Reader) (ingest.Source, error) {
 	return open(opening{
-		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: in.Audience}, stdin: stdin,
+		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: in.Audience}, stdin: stdin, keys: in.Twitter,
 	}, in.Source.Scheme)
 }
 
@@ -98,4 +102,45 @@ func openJetstream(o opening) (ingest.Source, error) {
 		return nil, err
 	}
 	return jetstream.New(c), nil
+}
+
+func openTwitter(o opening) (ingest.Source, error) {
+	c, err := twitter.Parse(o.url)
+	if err != nil {
+		return nil, err
+	}
+	if c.Keys, err = twitterKeys(&o.keys); err != nil {
+		return nil, err
+	}
+	if c.OfOneAccount() && len(o.origin.Audience) == 0 {
+		if c.Audience = c.Account(); c.Audience == "" {
+			return nil, errors.New("twitter://user brings what one account sees, and the access token does not begin with the number of one; name it with --audience twitter:NUMBER")
+		}
+	}
+	return twitter.New(c), nil
+}
+
+func twitterKeys(k *config.TwitterKeys) (twitter.Keys, error) {
+	var missing []string
+	for _, each := range []struct {
+		variable string
+		value    config.Secret
+	}{
+		{"RIFFLE_TWITTER_CONSUMER_KEY", k.ConsumerKey},
+		{"RIFFLE_TWITTER_CONSUMER_SECRET", k.ConsumerSecret},
+		{"RIFFLE_TWITTER_ACCESS_TOKEN", k.AccessToken},
+		{"RIFFLE_TWITTER_ACCESS_TOKEN_SECRET", k.AccessTokenSecret},
+	} {
+		if each.value == "" {
+			missing = append(missing, each.variable)
+		}
+	}
+	if len(missing) > 0 {
+		return twitter.Keys{}, fmt.Errorf("twitter: needs the keys of an app and an account, of which these are not set: %s; "+
+			"set each, or the name with _FILE at its end to a file that holds it", strings.Join(missing, ", "))
+	}
+	return twitter.Keys{
+		ConsumerKey: string(k.ConsumerKey), ConsumerSecret: string(k.ConsumerSecret),
+		Token: string(k.AccessToken), TokenSecret: string(k.AccessTokenSecret),
+	}, nil
 }

@@ -11,6 +11,9 @@ var (
 	ErrFull = errors.New("buffer is full")
 	// ErrFenced: another writer holds this source's name.
 	ErrFenced = errors.New("another ingest writes this source")
+	// ErrDenied: a source's server refuses us for a reason that time does not
+	// mend: a key, a permission or an option must change.
+	ErrDenied = errors.New("the source's server lets us not in")
 	// ErrRefused: a later delivery has claimed one of the batch's frames, or
 	// one is finished; nothing was written.
 	ErrRefused = errors.New("frame was claimed by a later delivery or is finished")
