@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -77,6 +78,8 @@ type Config struct {
 	Rules      Rules       // required
 	Log        *zap.Logger // required
 	Registerer prometheus.Registerer
+	// Switch pauses the stage; nil: nobody does.
+	Switch Switch
 	// StoreAll stores every event, whether anyone keeps it or not.
 	StoreAll bool
 }
@@ -85,6 +88,7 @@ type Config struct {
 type Filter struct {
 	taker    Taker
 	writer   Writer
+	gate     Switch
 	log      *zap.Logger
 	counters *counters
 	rules    *ruleset
@@ -103,6 +107,7 @@ func New(c Config) *Filter {
 	f := &Filter{
 		taker:    c.Taker,
 		writer:   c.Writer,
+		gate:     cmp.Or[Switch](c.Switch, noSwitch{}),
 		log:      log,
 		counters: newCounters(c.Registerer),
 		tally:    newTally(c.Writer, log),
@@ -145,15 +150,22 @@ func (f *Filter) Run(ctx context.Context) error {
 	return err
 }
 
-// shifts runs one shift after the other until ctx ends or one fails for good.
+// shifts runs one shift after the other, but for pauses, until ctx ends or one
+// fails for good.
 func (f *Filter) shifts(ctx context.Context) error {
 	for ctx.Err() == nil {
+		open, end, err := f.pass(ctx)
+		if err != nil {
+			break
+		}
 		// A shift that committed something ends without an error, so that the
 		// backoff begins anew.
-		err := retry.Do(ctx, f.shift, func(err error, wait time.Duration) {
+		err = retry.Do(open, f.shift, func(err error, wait time.Duration) {
 			f.log.Debug("store still away", zap.Error(err), zap.Duration(obs.Delay, wait))
 		})
-		if err != nil && ctx.Err() == nil {
+		stopped := open.Err() != nil
+		end()
+		if err != nil && !stopped {
 			return err
 		}
 	}
@@ -191,5 +203,8 @@ func (f *Filter) ping(ctx context.Context) error {
 func (f *Filter) Status() Status {
 	s := f.status.snapshot()
 	s.Rules = f.rules.index.Len()
+	if _, paused := f.gate.Paused(); paused && s.State == StateLoading {
+		s.State = StatePaused
+	}
 	return s
 }

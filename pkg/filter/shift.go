@@ -85,7 +85,7 @@ func (s *shift) run(ctx context.Context) error {
 	defer stopWorking()
 	renewing, stopRenewing := context.WithCancel(working)
 	defer stopRenewing()
-	context.AfterFunc(taking, func() { s.grantPatience(working, stopWorking) })
+	context.AfterFunc(taking, func() { s.grantPatience(working, stopWorking, s.patience(taking)) })
 
 	var err error
 	var judges, others sync.WaitGroup
@@ -113,11 +113,7 @@ func (s *shift) run(ctx context.Context) error {
 }
 
 // grantPatience bounds what is left of the shift.
-func (s *shift) grantPatience(working context.Context, stopWorking context.CancelFunc) {
-	patience := stopPatience
-	if s.trouble.Load() {
-		patience = outagePatience
-	}
+func (s *shift) grantPatience(working context.Context, stopWorking context.CancelFunc, patience time.Duration) {
 	timer := time.AfterFunc(patience, stopWorking)
 	context.AfterFunc(working, func() { timer.Stop() })
 }

@@ -14,6 +14,7 @@ const (
 	StateLoading State = "loading" // waits for the store to read the rules
 	StateRunning State = "running"
 	StateAway    State = "store_away" // takes nothing until the store answers
+	StatePaused  State = "paused"     // by the operator
 	StateStopped State = "stopped"
 )
 

@@ -13,58 +13,8 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/pause"
+	"riffle/pkg/pause/pausetest"
 )
-
-// lever is a Switch in memory.
-type lever struct {
-	mu    sync.Mutex
-	on    bool
-	ended chan struct{} // the end of the present phase
-}
-
-func newLever(on bool) *lever { return &lever{on: on, ended: make(chan struct{})} }
-
-func (l *lever) flip(on bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.on != on {
-		close(l.ended)
-		l.on, l.ended = on, make(chan struct{})
-	}
-}
-
-func (l *lever) phase() (bool, chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.on, l.ended
-}
-
-func (l *lever) Paused() (pause.Switch, bool) {
-	on, _ := l.phase()
-	return pause.Switch{}, on
-}
-
-func (l *lever) Pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	for {
-		on, ended := l.phase()
-		if !on {
-			open, shut := context.WithCancelCause(ctx)
-			go func() {
-				select {
-				case <-ended:
-					shut(pause.ErrPaused)
-				case <-open.Done():
-				}
-			}()
-			return open, func() { shut(nil) }, context.Cause(ctx)
-		}
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			return nil, nil, context.Cause(ctx)
-		}
-	}
-}
 
 func (c *chain) Depths(context.Context) ([]event.Depth, error) {
 	c.mu.Lock()
@@ -116,10 +66,11 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		messages := words(20)
-		c, l := newChain(), newLever(true)
+		c, l := newChain(), pausetest.NewLever()
 		source := &script{messages: messages[:10], live: true}
 		in := newIngest(t, source, c)
 		in.gate = l
+		l.Pause(pause.Switch{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := run(ctx, in)
 		time.Sleep(time.Minute)
@@ -129,22 +80,22 @@ func TestPause(t *testing.T) {
 			t.Errorf("the source was read while paused, from %q", source.from)
 		}
 
-		l.flip(false)
+		l.Resume()
 		synctest.Wait() // all is read and waits for company
-		l.flip(true)
+		l.Pause(pause.Switch{})
 		synctest.Wait()
 		wantState(t, in, StatePaused, "paused again")
 		checkKeys(t, c, messages[:10])
 
 		source.messages = messages
-		l.flip(false)
+		l.Resume()
 		time.Sleep(time.Second)
 		wantState(t, in, StateReading, "resumed")
 		checkKeys(t, c, messages)
 		if want := []string{"", "10"}; !slices.Equal(source.from, want) {
 			t.Errorf("read from %q, want %q", source.from, want)
 		}
-		l.flip(true)
+		l.Pause(pause.Switch{})
 		synctest.Wait()
 		stop()
 		wantStop(t, done)
@@ -161,7 +112,7 @@ func TestPauseWhileTheBufferIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		messages := words(2000)
-		c, l := newChain(), newLever(false)
+		c, l := newChain(), pausetest.NewLever()
 		c.fault = func(n int) (bool, error) {
 			if n > 1 {
 				return false, errAway
@@ -174,13 +125,13 @@ func TestPauseWhileTheBufferIsAway(t *testing.T) {
 		done := run(ctx, in)
 		time.Sleep(time.Minute)
 		wantState(t, in, StateAway, "before the pause")
-		l.flip(true)
+		l.Pause(pause.Switch{})
 		time.Sleep(5 * time.Second)
 		wantState(t, in, StatePaused, "5 s after the pause")
 		c.mu.Lock()
 		c.fault = nil
 		c.mu.Unlock()
-		l.flip(false)
+		l.Resume()
 		time.Sleep(time.Second)
 		wantState(t, in, StateReading, "after the pause")
 		checkKeys(t, c, messages)
@@ -193,17 +144,17 @@ func TestPauseWhileTheBufferIsAway(t *testing.T) {
 func TestPauseOfASourceWithoutReplay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLever(false)
+		l := pausetest.NewLever()
 		in := newIngest(t, &script{messages: words(3), live: true, forward: true}, newChain())
 		in.gate = l
 		ctx, stop := context.WithCancel(t.Context())
 		done := run(ctx, in)
 		synctest.Wait()
-		l.flip(true)
+		l.Pause(pause.Switch{})
 		synctest.Wait()
 		from := time.Now()
 		time.Sleep(time.Hour)
-		l.flip(false)
+		l.Resume()
 		synctest.Wait()
 		gaps := in.Status().Gaps
 		if len(gaps) != 1 || gaps[0].From != event.TimeOf(from) || gaps[0].To != event.TimeOf(time.Now()) {
