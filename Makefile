@@ -21,8 +21,16 @@ export SHARED_DATA ?= $(realpath ../shared/data)
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The page: what it is made of, and what Vite makes of it.
+PAGE := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/e2e -prune -o -type f ! -name '*.test.*' ! -name '*.go' ! -name '.*' -print)
+
+# Without npm the binaries are built all the same, and say on / what they lack.
+web/dist/index.html: $(PAGE)
+	@if command -v npm >/dev/null; then scripts/npm-ci && npm --prefix web run --silent build -- --logLevel warn && touch $@; \
+	else echo "make: npm is missing (Node.js 20.19 or newer): building without the page" >&2; fi
+
 .PHONY: build
-build: ## build the four binaries into bin/
+build: web/dist/index.html ## build the page and the four binaries into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle ./cmd/riffle
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle-ingest ./cmd/ingest
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/riffle-filter ./cmd/filter

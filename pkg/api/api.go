@@ -87,7 +87,7 @@ type API struct {
 
 // New builds an API that does nothing yet.
 //
-// Errors: the registerer's, when counters of this name exist.
+// Errors: the registerer's, when counters of this name exist; the page's files.
 func New(config Config) (*API, error) {
 	counters, err := newCounters(config.Registerer)
 	if err != nil {
@@ -114,7 +114,11 @@ func New(config Config) (*API, error) {
 		rate:     cmp.Or(config.Rate, DefaultRate),
 	}
 	a.ratePolicy = ratePolicy(a.rate)
-	a.routes = a.mux()
+	page, err := builtPage()
+	if err != nil {
+		return nil, err
+	}
+	a.routes = a.mux(page)
 	return a, nil
 }
 
@@ -168,7 +172,7 @@ func (a *API) table() []route {
 
 // mux puts the routes together. What matches none of them ends in the fallback,
 // so that 404 and 405 come in the envelope too.
-func (a *API) mux() *http.ServeMux {
+func (a *API) mux(page map[string]*pageFile) *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, rt := range a.table() {
 		mux.Handle(rt.pattern, a.endpoint(rt))
@@ -176,7 +180,7 @@ func (a *API) mux() *http.ServeMux {
 	mux.HandleFunc("GET /livez", a.live)
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /openapi.json", a.showOpenAPI)
-	a.addPage(mux)
+	addPage(mux, page)
 	mux.Handle("/", a.fallback(mux))
 	return mux
 }

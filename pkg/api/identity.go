@@ -9,7 +9,8 @@ import (
 	"riffle/pkg/auth"
 )
 
-// sessionCookie is the name of the cookie that holds a session.
+// sessionCookie is the name of the cookie that holds a session, or the token
+// that logged in.
 const sessionCookie = "riffle_session"
 
 // identity is who asks: the token of the request, or that of the session.
@@ -58,7 +59,9 @@ func credentials(r *http.Request) (secret auth.Secret, cookie bool, err error) {
 	if err != nil {
 		return secret, false, unauthorized.because("Send a token in the header Authorization: Bearer rfl_…, or log in.")
 	}
-	secret, err = auth.ParseSession(session.Value)
+	if secret, err = auth.ParseSession(session.Value); err != nil {
+		secret, err = auth.ParseToken(session.Value)
+	}
 	if err != nil {
 		return secret, true, unauthorized.because("The session's cookie is damaged. Log in again.")
 	}

@@ -44,6 +44,7 @@ var suite = map[string]func(*testing.T, *world){
 	"TokenScopes":          testTokenScopes,
 	"Users":                testUsers,
 	"Session":              testSession,
+	"TokenLogin":           testTokenLogin,
 	"Routes x scopes":      testScopes,
 	"Another's":            testCrossUser,
 	"Revoked":              testRevoked,
@@ -504,6 +505,42 @@ func testSession(t *testing.T, w *world) {
 	w.do(t, nil, "POST /v1/session", expired).wantFailure(t, http.StatusUnauthorized, "unauthorized")
 	for _, code := range []string{`{}`, `{"code":""}`, `{"code":"rfc_x"}`} {
 		w.do(t, nil, "POST /v1/session", code).wantFailure(t, http.StatusUnauthorized, "unauthorized")
+	}
+}
+
+// testTokenLogin: a token in the cookie is good as long as it is good itself, and
+// logging out takes the cookie alone away.
+func testTokenLogin(t *testing.T, w *world) {
+	header := w.token(t, w.alice, auth.Read)
+	token := strings.TrimPrefix(header.Get("Authorization"), "Bearer ")
+	in := w.do(t, nil, "POST /v1/session", fmt.Sprintf(`{"token":" %s\n"}`, token)).want(t, http.StatusCreated)
+	cookies := (&http.Response{Header: in.header}).Cookies()
+	if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode || cookies[0].MaxAge <= 0 {
+		t.Fatalf("got cookies %v, want one that scripts and other sites cannot use", cookies)
+	}
+	if strings.Contains(in.body, token) {
+		t.Errorf("got the token in the body: %s", in.body)
+	}
+	session := http.Header{"Cookie": {cookies[0].Name + "=" + cookies[0].Value}}
+	w.do(t, session, "GET /v1/matches", "").want(t, http.StatusOK)
+	w.do(t, session, "POST /v1/rules", `{"value":"cat"}`).wantFailure(t, http.StatusForbidden, "forbidden")
+	out := w.do(t, session, "DELETE /v1/session", "").want(t, http.StatusOK)
+	if cookies := (&http.Response{Header: out.header}).Cookies(); len(cookies) != 1 || cookies[0].MaxAge >= 0 {
+		t.Errorf("got cookies %v, want the session taken away", cookies)
+	}
+	w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK)
+
+	id := into[struct {
+		Token struct{ ID string }
+	}](t, in.Data).Token.ID
+	w.do(t, w.token(t, w.alice, auth.Write), "DELETE /v1/tokens/"+id, "").want(t, http.StatusOK)
+	w.do(t, session, "GET /v1/me", "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
+
+	feed := strings.TrimPrefix(w.token(t, w.alice, auth.Feed).Get("Authorization"), "Bearer ")
+	w.do(t, nil, "POST /v1/session", fmt.Sprintf(`{"token":%q}`, feed)).wantFailure(t, http.StatusForbidden, "forbidden")
+	w.do(t, nil, "POST /v1/session", fmt.Sprintf(`{"token":%q,"code":"rfc_x"}`, feed)).wantFailure(t, http.StatusBadRequest, "bad_field")
+	for _, bad := range []string{token, "rfl_x", auth.NewToken().Reveal()} {
+		w.do(t, nil, "POST /v1/session", fmt.Sprintf(`{"token":%q}`, bad)).wantFailure(t, http.StatusUnauthorized, "unauthorized")
 	}
 }
 

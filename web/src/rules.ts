@@ -1,0 +1,34 @@
+// The reader's rules, kept for all views.
+
+import { computed, signal } from "@preact/signals";
+import { call, get, type Rule, type RuleDraft } from "./api";
+
+export const rules = signal<Rule[] | null>(null);
+
+/** tags are those of the rules, once each, by name. */
+export const tags = computed(() =>
+  [...new Set((rules.value ?? []).map((r) => r.tag).filter((t) => t !== ""))].sort((a, b) => a.localeCompare(b)),
+);
+
+export const ruleOf = (id: string) => rules.value?.find((r) => r.id === id);
+
+/** loadRules reads them anew. Errors: Failure. */
+export async function loadRules() {
+  rules.value = (await get<Rule[]>("/v1/rules")).data;
+}
+
+/** saveRule adds a draft, or replaces the rule with this id. Errors: Failure. */
+export async function saveRule(draft: RuleDraft, id?: string): Promise<Rule> {
+  const { value, tag, action, enabled } = draft;
+  const body = { value, tag, action, enabled };
+  const { data } = id ? await call<Rule>("PUT", `/v1/rules/${id}`, body) : await call<Rule>("POST", "/v1/rules", body);
+  const known = rules.value ?? [];
+  rules.value = known.some((r) => r.id === data.id) ? known.map((r) => (r.id === data.id ? data : r)) : [...known, data];
+  return data;
+}
+
+/** removeRule removes one. Errors: Failure. */
+export async function removeRule(id: string) {
+  await call("DELETE", `/v1/rules/${id}`);
+  rules.value = (rules.value ?? []).filter((r) => r.id !== id);
+}

@@ -1,0 +1,124 @@
+// How the pipeline is doing, asked for while an admin has the page open; the API
+// keeps no history, so the page does for as long as it is open.
+
+import { computed, signal } from "@preact/signals";
+import { Failure, get } from "./api";
+
+export interface Stage {
+  stage: string;
+  name: string;
+  instance: string;
+  host: string;
+  pid: number;
+  version: string;
+  state: string;
+  started_at: string | null;
+  seen_at: string | null;
+  rates: Record<string, number> | null;
+  totals: Record<string, number> | null;
+  last_error: string;
+  debug: string;
+}
+
+export interface SourceStatus {
+  source: string;
+  frames: number;
+  events: number;
+  bytes: number;
+  frames_in_flight: number;
+  lag_ms: number;
+  oldest: string | null;
+  cursor: string;
+  pushed_at: string | null;
+}
+
+export interface Status {
+  version: string;
+  now: string;
+  store: { reachable: boolean; ping_ms: number };
+  buffer: { reachable: boolean; events: number; bytes: number; frames_in_flight: number; lag_ms: number; sources: SourceStatus[] };
+  stages: Stage[];
+}
+
+export interface Sample {
+  at: number;
+  ingested: number;
+  judged: number;
+  matched: number | null;
+  depth: number | null;
+  lag: number | null;
+}
+
+export const status = signal<Status | null>(null);
+export const statusFailure = signal<Failure | null>(null);
+export const samples = signal<Sample[]>([]);
+/** since is when the page began to watch. */
+export const since = signal(0);
+
+const every = 3000;
+export const history = 60 * 60 * 1000;
+
+export const running = (s: Stage) => s.state !== "stopped" && s.state !== "silent";
+export const stagesOf = (s: Status, stage: string) => s.stages.filter((x) => x.stage === stage);
+
+const sum = (stages: Stage[], what: (s: Stage) => number | undefined) => stages.reduce((n, s) => n + (what(s) ?? 0), 0);
+export const rateOf = (s: Status, stage: string) => sum(stagesOf(s, stage).filter(running), (x) => x.rates?.events);
+const matchesOf = (s: Status) => sum(stagesOf(s, "filter").filter(running), (x) => x.totals?.matches);
+
+/** paused are the stages that take nothing new now. */
+export const paused = computed(() => (status.value?.stages ?? []).filter((s) => s.state === "paused"));
+
+/** sampleOf is one point of the history; before is the status before it. */
+export function sampleOf(s: Status, before: Status | null): Sample {
+  const at = Date.parse(s.now);
+  let matched: number | null = null;
+  if (before) {
+    const seconds = (at - Date.parse(before.now)) / 1000;
+    const more = matchesOf(s) - matchesOf(before);
+    // A filter that was started anew counts from nothing.
+    if (seconds > 0 && more >= 0) matched = more / seconds;
+  }
+  return {
+    at,
+    ingested: rateOf(s, "ingest"),
+    judged: rateOf(s, "filter"),
+    matched,
+    depth: s.buffer.reachable ? s.buffer.events : null,
+    lag: s.buffer.reachable ? s.buffer.lag_ms / 1000 : null,
+  };
+}
+
+/** remember adds a sample and drops what is older than an hour. */
+export function remember(list: Sample[], sample: Sample): Sample[] {
+  return [...list.filter((s) => s.at > sample.at - history && s.at < sample.at), sample];
+}
+
+async function look(signal: AbortSignal) {
+  try {
+    const { data } = await get<Status>("/v1/status", signal);
+    samples.value = remember(samples.value, sampleOf(data, status.value));
+    status.value = data;
+    statusFailure.value = null;
+  } catch (failure) {
+    if (failure instanceof Failure) statusFailure.value = failure;
+  }
+}
+
+export let lookNow = () => {};
+
+/** watchStatus asks again and again until the function that it gives is called. */
+export function watchStatus(): () => void {
+  const end = new AbortController();
+  since.value = Date.now();
+  const turn = () => void look(end.signal);
+  lookNow = turn;
+  turn();
+  const timer = setInterval(turn, every);
+  return () => {
+    end.abort();
+    clearInterval(timer);
+    lookNow = () => {};
+    samples.value = [];
+    status.value = null;
+  };
+}

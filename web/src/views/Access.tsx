@@ -1,0 +1,1 @@
+export const Access = () => <h1>Feeds and tokens</h1>;

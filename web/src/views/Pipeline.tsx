@@ -1,0 +1,1 @@
+export const Pipeline = () => <h1>Pipeline</h1>;
