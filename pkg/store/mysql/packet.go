@@ -3,6 +3,7 @@ package mysql
 import (
 	"encoding/hex"
 	"strconv"
+	"unsafe"
 )
 
 // packet is the text of one or more statements under construction. Values are
@@ -20,6 +21,10 @@ func (p *packet) id(id *[16]byte) {
 	p.b = hex.AppendEncode(p.b, id[:])
 	p.b = append(p.b, '\'')
 }
+
+// sql is the packet's text, good until the packet is used again: a copy of it
+// would be one of megabytes.
+func (p *packet) sql() string { return unsafe.String(unsafe.SliceData(p.b), len(p.b)) }
 
 // text adds a string, or NULL for nil.
 func (p *packet) text(s []byte) {

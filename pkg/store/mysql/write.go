@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ import (
 // ROLLBACK that follows at once.
 type writer struct {
 	db *sql.DB
+	// packets keeps the memory of packets, some megabytes each.
+	packets sync.Pool
 
 	mu sync.Mutex
 	// seq to last are the places of events that are reserved for this process.
@@ -154,21 +157,28 @@ func (w *writer) Apply(ctx context.Context, p *write.Plan) error {
 		}
 		p.Place(first)
 	}
-	err := w.send(ctx, transaction(p))
+	err := w.send(ctx, func(packet *packet) { packet.transaction(p) })
 	if isConflict(err) || isDeadlock(err) {
 		return fmt.Errorf("%w: %w", write.ErrConflict, err)
 	}
 	return err
 }
 
-// send runs a transaction that was put together in one packet.
-func (w *writer) send(ctx context.Context, sql string) error {
+// send runs a transaction that is put together in one packet.
+func (w *writer) send(ctx context.Context, fill func(*packet)) error {
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool
-	if _, err = conn.ExecContext(ctx, sql); err != nil {
+	p, _ := w.packets.Get().(*packet)
+	if p == nil {
+		p = new(packet)
+	}
+	defer w.packets.Put(p)
+	p.b = p.b[:0]
+	fill(p)
+	if _, err = conn.ExecContext(ctx, p.sql()); err != nil {
 		rollBack(ctx, conn)
 	}
 	return err
@@ -223,8 +233,8 @@ func failIf(condition string) string { return "~0 + (" + condition + ")" }
 // transaction writes down a plan. Rows are locked in one order by all writers,
 // known events by seq, then new ones by id, the counter last, so that writers
 // wait for each other and do not deadlock.
-func transaction(plan *write.Plan) string {
-	p := &packet{b: make([]byte, 0, size(plan))}
+func (p *packet) transaction(plan *write.Plan) {
+	p.b = slices.Grow(p.b, size(plan))
 	p.add("START TRANSACTION;")
 	p.claim(plan.Claims, plan.Finish)
 	p.updateEvents(plan.Updated)
@@ -243,7 +253,6 @@ func transaction(plan *write.Plan) string {
 		p.makeMatches(plan.Made, plan.Numbers)
 	}
 	p.add("COMMIT")
-	return string(p.b)
 }
 
 // size guesses the length of a transaction.
@@ -452,22 +461,22 @@ func (p *packet) rules(m *write.Match) {
 
 // MarkAccounts notes deleted accounts and counts them.
 func (w *writer) MarkAccounts(ctx context.Context, claims []event.Delivery, accounts []write.Account) error {
-	p := &packet{}
-	p.add("START TRANSACTION;")
-	p.claim(claims, false)
-	p.add("INSERT INTO authors (id, account, version, at) VALUES ")
-	p.rows(len(accounts), func(i int) {
-		p.add("(")
-		p.id(&accounts[i].ID)
-		p.add(",")
-		p.text([]byte(accounts[i].Key))
-		p.add(",")
-		p.int(accounts[i].Version)
-		p.add("," + micros + ")")
+	err := w.send(ctx, func(p *packet) {
+		p.add("START TRANSACTION;")
+		p.claim(claims, false)
+		p.add("INSERT INTO authors (id, account, version, at) VALUES ")
+		p.rows(len(accounts), func(i int) {
+			p.add("(")
+			p.id(&accounts[i].ID)
+			p.add(",")
+			p.text([]byte(accounts[i].Key))
+			p.add(",")
+			p.int(accounts[i].Version)
+			p.add("," + micros + ")")
+		})
+		p.add(" ON DUPLICATE KEY UPDATE at = VALUES(at), version = GREATEST(version, VALUES(version));" +
+			"UPDATE counters SET value = value + 1 WHERE name = 'accounts';COMMIT")
 	})
-	p.add(" ON DUPLICATE KEY UPDATE at = VALUES(at), version = GREATEST(version, VALUES(version));" +
-		"UPDATE counters SET value = value + 1 WHERE name = 'accounts';COMMIT")
-	err := w.send(ctx, string(p.b))
 	if isConflict(err) {
 		return fmt.Errorf("%w: %w", event.ErrRefused, err)
 	}

@@ -185,6 +185,7 @@ func (p *part) decide() *Plan {
 	for i := range p.pieces { // numbers follow the order of the batch
 		plan.number(p.pieces[i].subject)
 	}
+	plan.grow(p.subjects)
 	for i := range p.subjects {
 		if p.subjects[i].changed {
 			plan.add(&p.subjects[i])

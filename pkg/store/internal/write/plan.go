@@ -79,6 +79,19 @@ func (p *Plan) number(s *subject) {
 	p.Numbers++
 }
 
+// grow makes room for the subjects that changed, as if all of them were new.
+func (p *Plan) grow(subjects []subject) {
+	events, matches := 0, 0
+	for i := range subjects {
+		if subjects[i].changed {
+			events++
+			matches += len(subjects[i].matches)
+		}
+	}
+	p.Inserted = make([]Event, 0, events)
+	p.Made, p.fresh = make([]Match, 0, matches), make([]int, 0, matches)
+}
+
 // add adds a subject that changed.
 func (p *Plan) add(s *subject) {
 	inserted := p.addRow(s)

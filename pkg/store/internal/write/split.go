@@ -40,6 +40,7 @@ type splitter struct {
 	claims      []event.Delivery
 	parts       []part
 	pieces      []piece
+	full        int // pieces of the part before
 	rows, bytes int
 	maxBytes    int
 }
@@ -59,6 +60,9 @@ func (s *splitter) add(v *event.Verdict) {
 	if len(s.pieces) > 0 && (s.rows+rows > maxRows || s.bytes+bytes > s.maxBytes) {
 		s.flush()
 	}
+	if s.pieces == nil {
+		s.pieces = make([]piece, 0, s.full)
+	}
 	s.pieces = append(s.pieces, p)
 	s.rows, s.bytes = s.rows+rows, s.bytes+bytes
 }
@@ -66,6 +70,7 @@ func (s *splitter) add(v *event.Verdict) {
 func (s *splitter) flush() {
 	if len(s.pieces) > 0 {
 		s.parts = append(s.parts, part{claims: s.claims, pieces: s.pieces})
+		s.full = len(s.pieces)
 	}
 	s.pieces, s.rows, s.bytes = nil, 0, 0
 }
