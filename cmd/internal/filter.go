@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"riffle/pkg/config"
@@ -49,9 +50,20 @@ func (p *Process) FilterParts(f Filtering) []daemon.Part {
 // whose turn it is: what one has removed the next does not find.
 const purgeEvery = time.Minute
 
+// Dead letters beyond either bound are removed, the oldest first.
+const (
+	maxDeadLetters = 10_000
+	maxDeadBytes   = 256 << 20
+)
+
 func (p *Process) purgePart(f Filtering, checked <-chan struct{}) daemon.Part {
 	log := p.Log.With(zap.String(obs.Component, "retention"))
 	keep := store.DefaultRetention(time.Duration(f.Keep))
+	forgotten := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "riffle_filter_dead_letters_dropped_total",
+		Help: "Dead letters that this process removed unread because there were too many. Look at riffle dead list: what fails?",
+	})
+	p.Registry.MustRegister(forgotten)
 	return daemon.Part{Name: "retention", Run: func(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
@@ -68,6 +80,14 @@ func (p *Process) purgePart(f Filtering, checked <-chan struct{}) daemon.Part {
 			case removed > 0:
 				log.Info("old rows removed", zap.Int64("rows", removed), zap.Int64(obs.ElapsedMS, time.Since(began).Milliseconds()))
 			}
+			dropped, err := f.Store.TrimDeadLetters(ctx, maxDeadLetters, maxDeadBytes)
+			switch {
+			case err != nil && ctx.Err() == nil:
+				log.Warn("dead letters not trimmed", zap.NamedError(obs.Error, err))
+			case dropped > 0:
+				forgotten.Add(float64(dropped))
+				log.Error("oldest dead letters dropped: there are too many; see riffle dead list", zap.Int64("letters", dropped))
+			}
 		})
 		return nil
 	}}
@@ -78,6 +98,7 @@ func tellFilter(b *control.Beat, s filter.Status) {
 	b.Rates = map[string]float64{"events": s.Rate}
 	b.Totals = map[string]int64{
 		"frames": s.Frames, "events": s.Events, "deletions": s.Deletions, "matches": s.Matches, "rules": int64(s.Rules),
+		"dead_letters": s.DeadLetters,
 	}
 	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
 }

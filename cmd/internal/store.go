@@ -12,6 +12,7 @@ import (
 	"riffle/pkg/api"
 	"riffle/pkg/auth"
 	"riffle/pkg/config"
+	"riffle/pkg/event"
 	"riffle/pkg/filter"
 	"riffle/pkg/obs"
 	"riffle/pkg/retry"
@@ -30,7 +31,20 @@ type Store interface {
 	Migrate(ctx context.Context, progress func(version int64)) error
 	CheckSchema(ctx context.Context) error
 	Purge(ctx context.Context, keep store.Retention) (removed int64, err error)
+	TrimDeadLetters(ctx context.Context, most int, bytes int64) (dropped int64, err error)
+	DeadLetters
 	Close() error
+}
+
+// DeadLetters is what could not be processed.
+type DeadLetters interface {
+	// DeadLetters lists some, the newest first, without their Data; before is 0
+	// or the id of the last one seen.
+	DeadLetters(ctx context.Context, before int64, limit int) ([]event.DeadLetter, error)
+	// DeadLetter gives one, whole. Errors: event.ErrNotFound.
+	DeadLetter(ctx context.Context, id int64) (event.DeadLetter, error)
+	// DropDeadLetter removes one. Errors: event.ErrNotFound.
+	DropDeadLetter(ctx context.Context, id int64) error
 }
 
 // Registry is what the operator's commands ask of a store beyond what the

@@ -34,11 +34,18 @@ func (a *app) configure(cmd *cobra.Command) (bool, error) {
 
 // withStore runs a command that works on the store.
 func (a *app) withStore(f func(ctx context.Context, store internal.Store, args []string) error) func(*cobra.Command, []string) error {
+	return a.withStoreFor(storeTimeout, f)
+}
+
+// withStoreFor runs a command that may take longer than others.
+func (a *app) withStoreFor(
+	limit time.Duration, f func(ctx context.Context, store internal.Store, args []string) error,
+) func(*cobra.Command, []string) error {
 	return a.work(func(cmd *cobra.Command, args []string) error {
 		if ok, err := a.configure(cmd); err != nil || !ok {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), storeTimeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 		defer cancel()
 		store, err := a.openStore(ctx)
 		if err != nil {
