@@ -46,6 +46,10 @@ type Config struct {
 	Depths DepthReader
 	Stages StageReader
 	Log    *zap.Logger
+	// Switches are what an operator flips by the API; nil: nobody can.
+	Switches Switches
+	// Switch pauses the api itself; nil: nobody does.
+	Switch Switch
 	// Registerer takes the counters; nil: nothing is counted.
 	Registerer prometheus.Registerer
 	// Rate is how many requests a second one token may make in the long run; 0:
@@ -63,6 +67,8 @@ type API struct {
 	store      Store
 	depths     DepthReader
 	stages     StageReader
+	switches   Switches
+	gate       Switch
 	log        *zap.Logger
 	now        func() time.Time
 	version    string
@@ -99,6 +105,7 @@ func New(config Config) (*API, error) {
 	}
 	a := &API{
 		store: config.Store, depths: config.Depths, stages: config.Stages,
+		switches: cmp.Or[Switches](config.Switches, noSwitches{}), gate: cmp.Or[Switch](config.Switch, noSwitch{}),
 		log: config.Log, now: now, version: config.Version,
 		counters: counters,
 		tokens:   newTokenCache(config.Store, now, config.Log),
@@ -137,6 +144,8 @@ type route struct {
 	serve  func(w http.ResponseWriter, r *http.Request, who *identity) error
 	// offline calls work while the store is away.
 	offline bool
+	// always calls work while the api is paused.
+	always bool
 	// params are those that the call knows.
 	params []string
 }
@@ -164,8 +173,10 @@ func (a *API) table() []route {
 		{pattern: "POST /v1/users", scopes: auth.Admin, serve: a.addUser},
 		{pattern: "GET /v1/users/{id}", scopes: auth.Admin, serve: a.showUser},
 		{pattern: "DELETE /v1/users/{id}", scopes: auth.Admin, serve: a.removeUser},
-		{pattern: "GET /v1/status", scopes: auth.Admin, serve: a.showStatus, offline: true},
-		{pattern: "POST /v1/session", serve: a.logIn},
+		{pattern: "GET /v1/status", scopes: auth.Admin, serve: a.showStatus, offline: true, always: true},
+		{pattern: "POST /v1/stages/{stage}/pause", scopes: auth.Admin, serve: a.pauseStage, offline: true, always: true},
+		{pattern: "POST /v1/stages/{stage}/resume", scopes: auth.Admin, serve: a.resumeStage, offline: true, always: true},
+		{pattern: "POST /v1/session", serve: a.logIn, always: true}, // who logs in may be the one who resumes
 		{pattern: "DELETE /v1/session", scopes: anyScope, serve: a.logOut},
 	}
 }
@@ -221,13 +232,16 @@ func (a *API) stopped() bool {
 	}
 }
 
-// untilStop is ctx, ended when the api stops too.
+// untilStop is ctx, ended when the api stops or is paused too.
 func (a *API) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := make(chan struct{})
+	paused := a.gate.Begins()
 	go func() {
 		select {
 		case <-a.stopping:
+			cancel()
+		case <-paused:
 			cancel()
 		case <-stop:
 		}

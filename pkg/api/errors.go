@@ -29,6 +29,7 @@ var (
 	notFound         = kind{http.StatusNotFound, "not_found", "There is nothing here"}
 	methodNotAllowed = kind{http.StatusMethodNotAllowed, "method_not_allowed", "This method is not known here"}
 	exists           = kind{http.StatusConflict, "exists", "There is one already"}
+	gapNotAccepted   = kind{http.StatusConflict, "gap_not_accepted", "This would lose posts"}
 	cursorExpired    = kind{http.StatusGone, "cursor_expired", "The cursor is older than what is kept"}
 	bodyTooLarge     = kind{http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large"}
 	wrongContentType = kind{http.StatusUnsupportedMediaType, "wrong_content_type", "The body is not JSON"}

@@ -15,6 +15,7 @@ import (
 
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
+	"riffle/pkg/pause"
 	"riffle/pkg/retry"
 	"riffle/pkg/rule"
 )
@@ -390,13 +391,27 @@ func (m *memory) TakeLogin(_ context.Context, hash [32]byte) (int64, error) {
 
 // neighbours fakes the buffer and the stages' signs of life.
 type neighbours struct {
-	err    error
-	depths []event.Depth
-	stages []Stage
+	err      error
+	depths   []event.Depth
+	stages   []Stage
+	switches []pause.Switch
 }
 
 func (n *neighbours) Depths(context.Context) ([]event.Depth, error) { return n.depths, n.err }
 func (n *neighbours) Stages(context.Context) ([]Stage, error)       { return n.stages, n.err }
+
+func (n *neighbours) Switches(context.Context) ([]pause.Switch, time.Time, error) {
+	return n.switches, time.Now(), n.err
+}
+
+func (n *neighbours) Flip(_ context.Context, wish *pause.Wish) (pause.Switch, error) {
+	if n.err != nil {
+		return pause.Switch{}, n.err
+	}
+	s := wish.After(&pause.Switch{}, time.Now())
+	n.switches = append(n.switches, s)
+	return s, nil
+}
 
 // keep writes a match of one rule for a user, as a filter would.
 func keep(tb testing.TB, s testStore, user int64, key, text, tag string, version int64) {

@@ -158,6 +158,11 @@ func (a *API) endpoint(rt route) http.Handler {
 }
 
 func (a *API) answer(w http.ResponseWriter, r *http.Request, rt *route, out *answer) error {
+	if !rt.always {
+		if err := a.refusePaused(); err != nil {
+			return err
+		}
+	}
 	var who *identity
 	if rt.scopes != 0 {
 		var err error

@@ -64,13 +64,16 @@ func (h *health) note(err error) {
 // live serves /livez: this process answers, whatever its neighbours do.
 func (a *API) live(w http.ResponseWriter, _ *http.Request) { writeLine(w, http.StatusOK, "ok") }
 
-// ready serves /readyz. It stays 200 without the store, so that a balancer does
-// not put its own error in place of our maintenance message; only an api that
-// stops wants no more requests.
+// ready serves /readyz. It stays 200 without the store and while paused, so that
+// a balancer does not put its own error in place of our maintenance message;
+// only an api that stops wants no more requests.
 func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
+	_, paused := a.gate.Paused()
 	switch {
 	case a.stopped():
 		writeLine(w, http.StatusServiceUnavailable, "stopping")
+	case paused:
+		writeLine(w, http.StatusOK, "paused")
 	case a.health.away.Load():
 		writeLine(w, http.StatusOK, "store away")
 	default:

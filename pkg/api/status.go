@@ -45,8 +45,19 @@ type Stage struct {
 	Totals    map[string]int64
 	LastError string
 	Notices   []Notice
-	Debug     string // address of its debug listener
+	// NoReplay: its source cannot be read again.
+	NoReplay bool
+	Debug    string // address of its debug listener
 }
+
+// States of a stage that is not at work.
+const (
+	stateStopped = "stopped" // as asked
+	stateSilent  = "silent"  // nobody knows why
+)
+
+// alive reports whether the instance is thought to be there.
+func (s *Stage) alive() bool { return s.State != stateStopped && s.State != stateSilent }
 
 // Notice is something of a stage that an operator should know of: a gap in its
 // source, or a source gone quiet. Without To it lasts; without From nobody knows

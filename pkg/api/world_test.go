@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"riffle/pkg/auth"
+	"riffle/pkg/pause/pausetest"
 )
 
 // world is an api over a store, with two users.
@@ -22,6 +23,7 @@ type world struct {
 	api        *API
 	store      testStore
 	neighbours *neighbours
+	lever      *pausetest.Lever
 	logs       *observer.ObservedLogs
 	alice, bob auth.User
 	produced   *produced // notes every documented answer; may be nil
@@ -30,9 +32,12 @@ type world struct {
 func newWorld(t *testing.T, store testStore, now func() time.Time) *world {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
-	w := &world{store: store, neighbours: &neighbours{}, logs: logs}
+	w := &world{store: store, neighbours: &neighbours{}, lever: pausetest.NewLever(), logs: logs}
 	var err error
-	w.api, err = New(Config{Store: store, Depths: w.neighbours, Stages: w.neighbours, Log: zap.New(core), Version: "test", Now: now})
+	w.api, err = New(Config{
+		Store: store, Depths: w.neighbours, Stages: w.neighbours, Switches: w.neighbours, Switch: w.lever,
+		Log: zap.New(core), Version: "test", Now: now,
+	})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

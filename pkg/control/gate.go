@@ -95,6 +95,17 @@ func (g *Gate) Paused() (by pause.Switch, paused bool) {
 	return pause.Switch{}, false
 }
 
+// Begins gives a channel that is closed once the stage is paused.
+func (g *Gate) Begins() <-chan struct{} {
+	p := g.phase()
+	if p.by == nil {
+		return p.ended
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
 // Pass waits until the stage may take. The context that it returns ends with the
 // cause pause.ErrPaused when a pause begins, and with ctx.
 //

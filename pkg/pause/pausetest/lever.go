@@ -48,6 +48,17 @@ func (l *Lever) Paused() (by pause.Switch, paused bool) {
 	return pause.Switch{}, false
 }
 
+// Begins gives a channel that is closed once it is on.
+func (l *Lever) Begins() <-chan struct{} {
+	by, ended := l.phase()
+	if by == nil {
+		return ended
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
 // Pass waits until it is off. The context that it returns ends with the cause
 // pause.ErrPaused when a pause begins, and with ctx.
 func (l *Lever) Pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
