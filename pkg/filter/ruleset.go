@@ -75,7 +75,7 @@ func (r *ruleset) follow(ctx context.Context) {
 		} else if ctx.Err() == nil {
 			r.failed(err)
 		}
-		r.index.Learn()
+		r.index.Upkeep()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
+	"riffle/pkg/rule/token"
 )
 
 // matched gives the ids of the rules that match.
@@ -141,5 +142,57 @@ func TestManyRulesOfOneWord(t *testing.T) {
 	}
 	if s := index.current.Load(); s.table.count != 0 || s.kinds != [keyKinds]int32{} {
 		t.Errorf("after all were removed: got %d keys, kinds %v, want none", s.table.count, s.kinds)
+	}
+}
+
+// TestFilterGrowsByUpkeep puts more rules one by one than a change may filter
+// anew, some of them while the filter is being made.
+func TestFilterGrowsByUpkeep(t *testing.T) {
+	t.Parallel()
+	index := NewIndex()
+	next := 0
+	put := func() {
+		if err := index.Put(Rule{ID: int64(next), User: 1, Value: fmt.Sprintf("word%d", next)}); err != nil {
+			t.Errorf("Put: %v", err)
+		}
+		next++
+	}
+	filterKeys := func() int { return index.current.Load().filter.keys }
+	for next <= maxRefill || next <= filterKeys() {
+		put()
+	}
+	before, begun := filterKeys(), make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := range 2000 {
+			if i == 10 {
+				close(begun)
+			}
+			put()
+		}
+	})
+	<-begun
+	index.Upkeep()
+	writer.Wait()
+	if got := filterKeys(); got <= before {
+		t.Errorf("keys that the filter was made for: got %d, want more than %d", got, before)
+	}
+	m := index.NewMatcher()
+	for i := range next {
+		if got := matched(m, &event.Event{Text: fmt.Sprintf("word%d", i)}, nil); len(got) != 1 || got[0] != int64(i) {
+			t.Fatalf("rules that match word%d: got %v, want [%d]", i, got, i)
+		}
+	}
+}
+
+func TestFilterInTheMakingHearsOfRules(t *testing.T) {
+	t.Parallel()
+	index := NewIndex()
+	index.growing = newKeyFilter(64)
+	if err := index.Put(Rule{ID: 1, User: 1, Value: "cat"}); err != nil {
+		t.Fatalf("Put: %v", err)
+	}
+	if !index.growing.has(slotHash(keyWord.hash(token.Hash("cat")))) {
+		t.Error("a rule put while the filter is being made: it is not in there")
 	}
 }

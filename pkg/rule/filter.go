@@ -9,7 +9,8 @@ const (
 	bitsOfKey = 16 // of the filter for each key it was made for
 	minFilter = 1 << 10
 	// maxRefill is how many keys may be filtered anew while one rule is put,
-	// so that this takes well under a millisecond. Loading has no such bound.
+	// so that this takes well under a millisecond. Loading has no such bound;
+	// what was put one by one waits for Upkeep.
 	maxRefill = 20_000
 )
 
@@ -52,4 +53,30 @@ func (s *snapshot) refill(bounded bool) {
 		s.filter.add(slot.hash)
 		return true
 	})
+}
+
+// growFilter makes the filter anew if it has become too small, while the index
+// may change.
+func (x *Index) growFilter() {
+	x.mu.Lock()
+	s := x.current.Load()
+	if s.table.count <= s.filter.keys {
+		x.mu.Unlock()
+		return
+	}
+	grown := newKeyFilter(2 * s.table.count)
+	x.growing = grown
+	x.mu.Unlock()
+	s.table.each(func(slot *slot) bool {
+		grown.add(slot.hash)
+		return true
+	})
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.growing = nil
+	next := *x.current.Load()
+	if grown.keys > next.filter.keys {
+		next.filter = grown
+		x.current.Store(&next)
+	}
 }

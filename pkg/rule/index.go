@@ -15,7 +15,9 @@ type Index struct {
 	mu    sync.Mutex // held by who changes
 	rules map[int64]*Filed
 	grams gramCounts
-	stale []*Filed // to be filed anew, by what was learned
+	// growing is a filter that is being made, nil if none is.
+	growing *keyFilter
+	stale   []*Filed // to be filed anew, by what was learned
 
 	measured atomic.Pointer[measured] // stored while mu is held
 	lessons  lessons
@@ -170,7 +172,11 @@ func (c *change) put(p prepared) {
 	c.index.rules[p.filed.ID] = p.filed
 	for _, w := range p.ways {
 		c.count(&w.conditions[0], 1)
-		c.snapshot.filter.add(slotHash(w.conditions[0].hash))
+		hash := slotHash(w.conditions[0].hash)
+		c.snapshot.filter.add(hash)
+		if c.index.growing != nil {
+			c.index.growing.add(hash)
+		}
 		c.edit.insert(&c.snapshot.table, p.filed, w)
 	}
 }

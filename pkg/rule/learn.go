@@ -145,12 +145,13 @@ func (l *lessons) take() map[uint64]float32 {
 	return shares
 }
 
-// Learn files rules anew that stand under a key which turned out to be much
-// commoner than was presumed, such as a hashtag of the day, if they also need
-// something rarer. It is to be called now and then, by one goroutine at a time.
-// It does some thousand rules at most, a few in each change of the index; what
-// is left waits for the next call.
-func (x *Index) Learn() {
+// Upkeep does what would make a change of the index take too long. It files
+// rules anew that stand under a key which turned out to be much commoner than
+// was presumed, such as a hashtag of the day, if they also need something rarer:
+// some thousand at most, the others wait for the next call. It is to be called
+// now and then, by one goroutine at a time.
+func (x *Index) Upkeep() {
+	x.growFilter()
 	for hash, share := range x.lessons.take() {
 		x.learn(hash, share)
 	}

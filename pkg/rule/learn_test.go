@@ -37,7 +37,7 @@ func TestLearnsHotKeys(t *testing.T) {
 				for range window {
 					m.Match(ev, nil)
 				}
-				index.Learn()
+				index.Upkeep()
 			}
 			before := m.gathered
 			m.Match(ev, nil)
