@@ -156,7 +156,7 @@ func (f *Filter) shifts(ctx context.Context) error {
 	for ctx.Err() == nil {
 		open, end, err := f.pass(ctx)
 		if err != nil {
-			break
+			return nil //nolint:nilerr // stopped as asked, while paused
 		}
 		// A shift that committed something ends without an error, so that the
 		// backoff begins anew.
