@@ -209,7 +209,7 @@ func (c *connection) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.read(resp.Body)
+	return c.read(unpack(resp))
 }
 
 // read reads the stream. A receiver that takes its time is no stall: only the

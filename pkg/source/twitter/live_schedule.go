@@ -127,7 +127,7 @@ const saidSize = 200
 // newStatusError reads what the server said, as far as it repeats none of the
 // keys.
 func newStatusError(resp *http.Response, keys Keys) *statusError {
-	said, err := io.ReadAll(io.LimitReader(resp.Body, saidSize))
+	said, err := io.ReadAll(io.LimitReader(unpack(resp), saidSize))
 	if err != nil && len(said) == 0 {
 		return &statusError{code: resp.StatusCode}
 	}

@@ -84,8 +84,8 @@ func TestConformance(t *testing.T) {
 				Faults: []sourcetest.Fault{dropLater, dropLater, dropLater}, Waits: seconds(0, 0, 0),
 			},
 			"reset by data alone": {
-				Faults: slices.Concat(refuse(503, 3), []sourcetest.Fault{drop, drop, dropLater}, refuse(503, 2), []sourcetest.Fault{drop}),
-				Waits:  seconds(5, 10, 20, 0.25, 0.5, 0, 5, 10, 0.25),
+				Faults: slices.Concat(refuse(503, 3), refuse(420, 2), []sourcetest.Fault{drop, drop, dropLater}, refuse(503, 2), refuse(420, 1), []sourcetest.Fault{drop}),
+				Waits:  seconds(5, 10, 20, 60, 120, 0.25, 0.5, 0, 5, 10, 60, 0.25),
 			},
 			"short ones are not hammered": {
 				Faults: slices.Repeat([]sourcetest.Fault{{Misdeed: sourcetest.Drop, After: 1}}, 4), Waits: seconds(0, 0.25, 0.25, 0.25),

@@ -45,7 +45,7 @@ func newFeed(s *Server, w http.ResponseWriter, r *http.Request, fault sourcetest
 
 // run sends until the stream ends, or the server.
 func (f *feed) run(ctx context.Context) {
-	if f.push() != nil || !f.repeat(ctx) {
+	if f.push() != nil {
 		return
 	}
 	for {
@@ -103,20 +103,6 @@ func (f *feed) push() error {
 		}
 	}
 	return f.flush()
-}
-
-// repeat sends what Repeat was given, without end.
-func (f *feed) repeat(ctx context.Context) bool {
-	f.server.mu.Lock()
-	messages := f.server.burst
-	f.server.mu.Unlock()
-	wire := append(bytes.Join(messages, []byte("\r\n")), "\r\n"...)
-	for len(messages) > 0 {
-		if _, err := f.w.Write(wire); err != nil || ctx.Err() != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // misbehave commits the stream's misdeed and reports whether it goes on.

@@ -3,6 +3,8 @@
 package twittertest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,7 +39,7 @@ type Server struct {
 	gzipped int
 	open    int
 	opened  chan struct{} // closed when a stream opens or ends
-	burst   [][]byte
+	burst   []byte        // on the wire
 }
 
 // post is one message; key is that of a tweet.
@@ -121,12 +123,21 @@ func (s *Server) Key(i int) string {
 // Sent lists the keys of the tweets that went whole to a stream, in order.
 func (s *Server) Sent() []string { return s.posts.Sent() }
 
-// Repeat makes every stream begin at once with these messages, over and over, as
-// fast as it takes them.
+// Repeat makes every stream bring nothing but these messages, over and over, as
+// fast as it takes them. A server that gzips does so to every client, and only
+// once, so that a measurement is not one of gzip.
 func (s *Server) Repeat(messages [][]byte) {
+	wire := append(bytes.Join(messages, []byte("\r\n")), "\r\n"...)
+	if s.gzip {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = w.Write(wire) // memory takes all
+		_ = w.Close()
+		wire = packed.Bytes()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.burst = messages
+	s.burst = wire
 }
 
 // Asked lists all requests so far.
@@ -212,8 +223,21 @@ func acceptable(r *http.Request) bool {
 }
 
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, fault sourcetest.Fault) {
-	f := newFeed(s, w, r, fault)
 	s.count(1)
 	defer s.count(-1)
-	f.run(r.Context())
+	s.mu.Lock()
+	burst := s.burst
+	s.mu.Unlock()
+	if burst == nil {
+		newFeed(s, w, r, fault).run(r.Context())
+		return
+	}
+	if s.gzip {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	for r.Context().Err() == nil {
+		if _, err := w.Write(burst); err != nil {
+			return
+		}
+	}
 }
