@@ -17,6 +17,12 @@ type Frame struct {
 	Data   []byte
 }
 
+// Entry is a frame with the source's cursor after it.
+type Entry struct {
+	Frame  Frame
+	Cursor string
+}
+
 // Position is where a source's chain of frames stands: the newest frame, the
 // source's cursor after it, and the ingest that pushed it.
 type Position struct {
