@@ -22,7 +22,7 @@ import (
 
 // BenchmarkWire reads tweets over loopback, from a server on the same machine:
 // the bytes alone, by this package as messages and as events, and by
-// go-twitter's typed channel (docs/adr/0004). An operation is a tweet.
+// go-twitter's typed channel (docs/adr/0005). An operation is a tweet.
 func BenchmarkWire(b *testing.B) {
 	tweets := benchTweets(b)
 	bytes := 0

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	gotwitter "github.com/dghubble/go-twitter/twitter" //nolint:staticcheck // no longer developed, and neither is what it speaks (docs/adr/0004)
+	gotwitter "github.com/dghubble/go-twitter/twitter" //nolint:staticcheck // no longer developed, and neither is what it speaks (docs/adr/0005)
 	"github.com/dghubble/oauth1"
 	"github.com/klauspost/compress/gzip"
 )
@@ -42,7 +42,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // connect lets go-twitter ask for the stream, and takes the answer from under
-// it: go-twitter itself sees one that ends its stream at once (docs/adr/0004).
+// it: go-twitter itself sees one that ends its stream at once (docs/adr/0005).
 //
 // Errors: those of the connection; an answer of any status is none.
 func (s *Source) connect(ctx context.Context) (resp *http.Response, err error) {
