@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"riffle/pkg/event"
+	"riffle/pkg/reconnect"
 )
 
 const (
@@ -22,13 +23,24 @@ const (
 	// second, whatever the collections; a small network's may be quiet for
 	// longer, and then a new connection costs nothing.
 	stallTime = time.Minute
-	// settledTime is how long a connection must have brought messages to be
-	// called good. A rewound one brings some at once, whatever is wrong with it.
-	settledTime = 10 * time.Second
+	// memory is how long every server is held to keep events (Bluesky's own keep
+	// them for 36 hours, others for a day); memorySlack is how late after a cursor
+	// the first event may be that it still has.
+	memory, memorySlack = 24 * time.Hour, time.Minute
 )
 
 // errStalled ends a connection that brings nothing.
 var errStalled = fmt.Errorf("no message for %v", stallTime)
+
+// advice says what to do about answers that do not pass.
+var advice = map[int]string{
+	http.StatusBadRequest:   "check the collections of --source",
+	http.StatusUnauthorized: notLetIn,
+	http.StatusForbidden:    notLetIn,
+	http.StatusNotFound:     "check host and path of --source; the usual path is " + defaultPath,
+}
+
+const notLetIn = "this server lets you not in; choose another host in --source"
 
 // Source reads a Jetstream server's stream of JSON over WebSocket (/subscribe).
 // Its cursor is what the server counts by: sequence numbers where its messages
@@ -37,8 +49,9 @@ type Source struct {
 	config Config
 
 	mu       sync.Mutex
-	first    string // where this Source was first read from
-	schedule schedule
+	first    string    // where this Source was first read from
+	heard    time.Time // when the newest connection ended that brought something
+	schedule reconnect.Schedule
 }
 
 // New makes a source of c; it connects when it is read.
@@ -50,7 +63,7 @@ func New(c Config) *Source { return &Source{config: c} }
 //
 // Errors: why the connection failed or ended; it never ends for good.
 func (s *Source) Read(ctx context.Context, cursor string, emit func(event.Message) error) error {
-	from, err := s.begin(cursor)
+	from, since, err := s.begin(cursor)
 	if err != nil {
 		return err
 	}
@@ -66,10 +79,11 @@ func (s *Source) Read(ctx context.Context, cursor string, emit func(event.Messag
 	// allocate for it, with each read.
 	defer context.AfterFunc(ctx, func() { _ = conn.CloseNow() })()
 	c := connection{
-		conn: conn, emit: emit, position: from, source: s, since: time.Now(),
+		conn: conn, emit: emit, position: from, source: s, since: time.Now(), missing: since,
 		stall: time.AfterFunc(stallTime, func() { cancel(errStalled) }),
 	}
 	defer c.stall.Stop()
+	defer c.end()
 	err = c.run(context.WithoutCancel(ctx))
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -77,18 +91,23 @@ func (s *Source) Read(ctx context.Context, cursor string, emit func(event.Messag
 	return fmt.Errorf("jetstream: read %s: %w", s.config.Host, err)
 }
 
-// begin parses cursor; an empty one means where this Source first began.
-func (s *Source) begin(cursor string) (position, error) {
+// begin parses cursor; an empty one means where this Source first began. since is
+// when that was, zero where nobody knows.
+func (s *Source) begin(cursor string) (from position, since time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.schedule.connected(false)
+	s.schedule.Begin()
 	if cursor == "" {
 		cursor = s.first
 	}
 	if s.first == "" {
 		s.first = cursor
 	}
-	return parsePosition(cursor)
+	from, err = parsePosition(cursor)
+	if from >= firstTime {
+		return from, time.UnixMicro(int64(from)), err
+	}
+	return from, s.heard, err
 }
 
 // dial connects and asks for the stream after from.
@@ -105,7 +124,7 @@ func (s *Source) dial(ctx context.Context, from position) (*websocket.Conn, erro
 		return conn, nil
 	}
 	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-		err = newStatusError(resp)
+		err = reconnect.NewStatusError(resp, advice)
 	}
 	return nil, fmt.Errorf("jetstream: connect to %s: %w", s.config.Host, err)
 }
@@ -119,7 +138,7 @@ func (s *Source) arrived(at position, good bool) {
 		s.first = string(at.append(nil))
 	}
 	if good {
-		s.schedule.connected(true)
+		s.schedule.Settled()
 	}
 }
 
@@ -127,22 +146,18 @@ func (s *Source) arrived(at position, good bool) {
 // from 250 ms doubling to 30 s, and from 5 s doubling to 5 min where the server
 // answers with a status, or later where it says so.
 //
-// Errors: answers that will be the same tomorrow: 400, 401, 403, 404; a cursor
-// of another kind of source.
+// Errors: event.ErrDenied for answers that will be the same tomorrow (400, 401,
+// 403, 404) and for a cursor of another kind of source.
 func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, errForeignCursor) {
+	if errors.Is(err, event.ErrDenied) {
 		return 0, err
 	}
-	status, answered := errors.AsType[*statusError](err)
-	if answered && status.permanent() {
-		return 0, err
+	if status, answered := errors.AsType[*reconnect.StatusError](err); answered {
+		return s.schedule.Refused(status.After), nil
 	}
-	if answered {
-		return s.schedule.refused(status.retryAfter), nil
-	}
-	return s.schedule.failed(), nil
+	return s.schedule.Failed(), nil
 }
 
 // Replays is true, for as long as the server keeps events.
@@ -158,7 +173,8 @@ type connection struct {
 	position position // of the newest message
 	source   *Source
 	since    time.Time
-	noted    bool // that the first message came
+	missing  time.Time // from when on messages are asked for
+	noted    bool      // that the first message came
 	good     bool
 	stall    *time.Timer
 	buf      []byte
@@ -176,6 +192,9 @@ func (c *connection) run(ctx context.Context) error {
 		if at, found := scanPosition(msg); found {
 			c.position = at
 		}
+		if err := c.checkGap(msg); err != nil {
+			return err
+		}
 		c.note()
 		c.cursor = c.position.append(c.cursor[:0])
 		if err := c.emit(event.Message{Data: msg, Cursor: c.cursor}); err != nil {
@@ -186,11 +205,36 @@ func (c *connection) run(ctx context.Context) error {
 }
 
 func (c *connection) note() {
-	good := time.Since(c.since) >= settledTime
+	good := time.Since(c.since) >= reconnect.SettledTime
 	if !c.noted && c.position != 0 || good && !c.good {
 		c.source.arrived(c.position, good)
 		c.noted, c.good = true, good
 	}
+}
+
+// end notes when the connection ended, if it was of use.
+func (c *connection) end() {
+	if !c.noted {
+		return
+	}
+	c.source.mu.Lock()
+	defer c.source.mu.Unlock()
+	c.source.heard = time.Now()
+}
+
+// checkGap looks at the first message after a long absence. A server moves a
+// cursor that is older than what it keeps up to its oldest event, without a word.
+func (c *connection) checkGap(msg []byte) error {
+	if c.noted || c.missing.IsZero() || c.since.Sub(c.missing) < memory {
+		return nil
+	}
+	at := timeOf(msg)
+	if at.Sub(c.missing) < memorySlack {
+		return nil
+	}
+	return c.emit(event.Message{Gap: &event.Gap{
+		From: event.TimeOf(c.missing), To: event.TimeOf(at), Why: "the server no longer keeps what was told then",
+	}})
 }
 
 // read reads one message; of one that is too long it keeps as much as tells so.

@@ -2,11 +2,12 @@ package jetstream
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"riffle/pkg/jsonscan"
+	"riffle/pkg/reconnect"
 )
 
 // firstTime is where microseconds begin: servers read a smaller cursor as a
@@ -18,7 +19,7 @@ const firstTime = 1_000_000_000_000_000
 // server.
 const rewind = 5_000_000
 
-var errForeignCursor = errors.New("this name belongs to another kind of source: give this one a --name of its own")
+var errForeignCursor = reconnect.Denied("this name belongs to another kind of source: give this one a --name of its own")
 
 // position is a sequence number or a time in microseconds; 0 is none.
 type position int64
@@ -88,6 +89,23 @@ func scanPosition(msg []byte) (position, bool) {
 		at = seq
 	}
 	return position(at), true
+}
+
+// timeOf reads when a message was told; zero where it does not say.
+func timeOf(msg []byte) time.Time {
+	var at int64
+	s := jsonscan.New(msg)
+	for more := s.Peek() == '{' && s.Object(); more; more = s.NextField() {
+		if string(s.Key()) == "time_us" {
+			at, _ = s.Int()
+		} else {
+			s.Skip()
+		}
+	}
+	if s.Bad() || at <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(at)
 }
 
 // scanHead knows the order in which Bluesky's servers write:

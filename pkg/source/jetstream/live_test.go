@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"riffle/pkg/event"
@@ -135,8 +136,8 @@ func TestServerThatCannotBeReached(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), config.Host) {
 				t.Errorf("got %v, want an error that names the host", err)
 			}
-			if wait, giveUp := s.Reconnect(err, false); giveUp != nil || wait == 0 || wait > failedFirst {
-				t.Errorf("wait %v, %v, want up to %v: it may pass", wait, giveUp, failedFirst)
+			if wait, giveUp := s.Reconnect(err, false); giveUp != nil || wait == 0 || wait > time.Second {
+				t.Errorf("wait %v, %v, want a short one: it may pass", wait, giveUp)
 			}
 		})
 	}
@@ -177,6 +178,59 @@ func TestWhatTheServerIsAsked(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A server moves a cursor that is older than what it keeps up to its oldest
+// event without a word; that is a gap from the one to the other.
+func TestGapWhereTheServerKeepsNoLonger(t *testing.T) {
+	t.Parallel()
+	const begin = jetstreamtest.FirstTime / 1000
+	for name, test := range map[string]struct {
+		forgets  int
+		away     time.Duration
+		numbered bool // read before by this Source, since a number tells no time
+		want     []event.Gap
+	}{
+		"kept":              {0, 48 * time.Hour, false, nil},
+		"forgotten":         {7200, 48 * time.Hour, false, []event.Gap{{From: begin, To: begin + 7_200_000}}},
+		"quiet, and kept":   {7200, time.Hour, false, nil},
+		"forgotten, number": {7200, 48 * time.Hour, true, []event.Gap{{From: begin, To: begin + 7_200_000}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(time.UnixMicro(jetstreamtest.FirstTime)))
+				server := jetstreamtest.New()
+				if test.numbered {
+					server = jetstreamtest.NewNumbered()
+				}
+				server.Add(defaultCollection, 8000)
+				s, enough := piped(t, server), errors.New("enough")
+				if test.numbered {
+					if err := s.Read(t.Context(), "1", func(event.Message) error { return enough }); !errors.Is(err, enough) {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(test.away)
+				server.Forget(test.forgets)
+				cursor := fmt.Sprint(jetstreamtest.FirstTime)
+				if test.numbered {
+					cursor = "1"
+				}
+				var got []event.Gap
+				err := s.Read(t.Context(), cursor, func(m event.Message) error {
+					if m.Gap == nil {
+						return enough
+					}
+					got = append(got, *m.Gap)
+					return nil
+				})
+				if diff := cmp.Diff(test.want, got, cmpopts.IgnoreFields(event.Gap{}, "Why")); diff != "" || !errors.Is(err, enough) {
+					t.Errorf("%v; gaps (-want +got):\n%s", err, diff)
+				}
+			})
+		})
+	}
 }
 
 // Without a cursor a source begins now; read without one once more, it goes back

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,8 +123,10 @@ type follower struct {
 	decoder event.Decoder
 	cursor  string
 	seen    []string // events, each once: key, and what became of it
-	waits   []time.Duration
-	err     error // with which the source gave up
+	err     error    // with which the source gave up
+
+	mu    sync.Mutex
+	waits []time.Duration
 	// waited is told of each wait; nil does not mind.
 	waited func()
 }
@@ -149,7 +152,9 @@ func (f *follower) follow(ctx context.Context) {
 			f.err = giveUp
 			return
 		}
+		f.mu.Lock()
 		f.waits = append(f.waits, wait)
+		f.mu.Unlock()
 		if f.waited != nil {
 			f.waited()
 		}
@@ -228,7 +233,9 @@ func (n Network) follow(t *testing.T, server Server, doing func()) *follower {
 	stop := f.start(t.Context())
 	doing()
 	synctest.Wait()
+	f.mu.Lock()
 	waits := slices.Clone(f.waits)
+	f.mu.Unlock()
 	time.Sleep(calm)
 	stop()
 	f.waits = waits

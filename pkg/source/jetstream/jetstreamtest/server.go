@@ -32,6 +32,7 @@ type Server struct {
 	posts    *sourcetest.Posts[stored]
 
 	mu    sync.Mutex
+	first int      // the oldest event that it keeps
 	keys  []string // of the posts
 	asked []url.Values
 }
@@ -122,6 +123,13 @@ func (s *Server) rkey(i int) string {
 	return s.keys[i]
 }
 
+// Forget makes the server keep no event older than event i.
+func (s *Server) Forget(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = i
+}
+
 // Key is the event key of post i; empty where there is none.
 func (s *Server) Key(i int) string {
 	if rkey := s.rkey(i); rkey != "" {
@@ -192,7 +200,9 @@ func (s *Server) start(cursor string) (int, error) {
 	default:
 		n = (n - FirstTime + 999_999) / 1_000_000
 	}
-	return min(max(n, 0), s.posts.Len()), nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(max(n, s.first), s.posts.Len()), nil
 }
 
 // feed is one connection.

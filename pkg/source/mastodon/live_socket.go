@@ -1,0 +1,84 @@
+package mastodon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/coder/websocket"
+
+	"riffle/pkg/event"
+)
+
+func (c *connection) openSocket(ctx context.Context) (func(context.Context) error, error) {
+	s := c.source
+	//nolint:bodyclose // websocket.Dial closes it
+	conn, resp, err := websocket.Dial(ctx, s.config.socket(), &websocket.DialOptions{
+		HTTPClient: s.config.Client,
+		HTTPHeader: s.header(),
+		OnPingReceived: func(context.Context, []byte) bool {
+			c.hear()
+			c.wait()
+			return true
+		},
+	})
+	if err != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			err = s.refusal(resp, s.config.advice())
+		}
+		return nil, err
+	}
+	conn.SetReadLimit(-1) // readMessage keeps to a limit without losing the connection
+	return func(ctx context.Context) error {
+		// Whatever ends the reading, there is nothing to say to the server. One
+		// watch serves the whole connection: the library would set one up, and
+		// allocate for it, with each read.
+		defer func() { _ = conn.CloseNow() }()
+		defer context.AfterFunc(ctx, func() { _ = conn.CloseNow() })()
+		return c.readSocket(context.WithoutCancel(ctx), conn)
+	}, nil
+}
+
+// readSocket hands on the messages of a connection until it ends.
+func (c *connection) readSocket(ctx context.Context, conn *websocket.Conn) error {
+	var buf, scratch, id []byte
+	for {
+		var err error
+		c.wait()
+		if buf, err = readMessage(ctx, conn, buf); err != nil {
+			return err
+		}
+		c.hear()
+		id, scratch = envelopeID(buf, scratch)
+		if err := c.told(buf, id); err != nil {
+			return err
+		}
+	}
+}
+
+// readMessage reads one message into buf; of one that is too long it keeps as
+// much as tells so.
+func readMessage(ctx context.Context, conn *websocket.Conn, buf []byte) ([]byte, error) {
+	_, r, err := conn.Reader(ctx)
+	if err != nil {
+		return buf, err
+	}
+	buf = buf[:0]
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):min(cap(buf), event.MaxMessage+1)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return buf, nil
+		case err != nil:
+			return buf, err
+		case len(buf) > event.MaxMessage:
+			_, err := io.Copy(io.Discard, r)
+			return buf, err
+		}
+	}
+}
