@@ -16,6 +16,7 @@ import (
 	"riffle/pkg/filter"
 	"riffle/pkg/obs"
 	"riffle/pkg/retry"
+	"riffle/pkg/rule"
 	"riffle/pkg/store"
 	"riffle/pkg/store/mysql"
 	"riffle/pkg/store/sqlite"
@@ -28,7 +29,7 @@ type Store interface {
 	filter.Writer
 	filter.Rules
 	Registry
-	Migrate(ctx context.Context, progress func(version int64)) error
+	Migrate(ctx context.Context, progress func(have, want int64)) error
 	CheckSchema(ctx context.Context) error
 	Purge(ctx context.Context, keep store.Retention) (removed int64, err error)
 	TrimDeadLetters(ctx context.Context, most int, bytes int64) (dropped int64, err error)
@@ -54,6 +55,10 @@ type Registry interface {
 	UserByName(ctx context.Context, name string) (auth.User, error)
 	// LinkAccount ties an account to a user.
 	LinkAccount(ctx context.Context, user int64, account string) error
+	// AddRules stores all of some rules or none, and gives them back in their
+	// order. Errors: event.ErrExists when a user has a rule of one's canonical
+	// form.
+	AddRules(ctx context.Context, rules []rule.Rule) ([]rule.Rule, error)
 	// AddLogin stores the hash of a login code.
 	AddLogin(ctx context.Context, hash [32]byte, user int64, expires time.Time) error
 }

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"riffle/cmd/internal"
 	"riffle/pkg/config"
+	"riffle/pkg/obs"
 	"riffle/pkg/retry"
 )
 
@@ -129,16 +132,44 @@ func (a *app) migrateSteps(ctx context.Context, c *config.Store, store internal.
 	if err := store.Ping(reach); err != nil {
 		return unreachable(c, err)
 	}
-	steps := 0
-	err := store.Migrate(ctx, func(version int64) {
-		steps++
-		_ = a.say("schema is at version %d", version)
-	})
-	if err != nil {
+	steps := migration{out: a.stdout}
+	if err := store.Migrate(ctx, steps.begin); err != nil {
 		return internal.SchemaMistake(c, err)
 	}
-	if steps == 0 {
+	if !steps.begun {
 		return a.say("nothing to do: the schema is that of this version")
 	}
+	steps.end()
 	return a.say("done")
+}
+
+// migration shows how far a migration is: a bar on a terminal, else a line a
+// step.
+type migration struct {
+	out   io.Writer
+	begun bool
+	bar   *progressbar.ProgressBar // nil unless out is a terminal
+}
+
+// begin tells that the step from version have is about to run.
+func (m *migration) begin(have, want int64) {
+	if !m.begun && obs.IsTerminal(m.out) {
+		m.bar = progressbar.NewOptions64(want-have, progressbar.OptionSetWriter(m.out),
+			progressbar.OptionFullWidth(), progressbar.OptionSetElapsedTime(true))
+	} else if m.bar != nil {
+		_ = m.bar.Add64(1) // a bar that can't be drawn is no reason to stop
+	}
+	m.begun = true
+	if m.bar == nil {
+		fmt.Fprintf(m.out, "schema is at version %d of %d\n", have, want)
+		return
+	}
+	m.bar.Describe(fmt.Sprintf("schema version %d of %d", have, want))
+}
+
+func (m *migration) end() {
+	if m.bar != nil {
+		_ = m.bar.Finish()
+		fmt.Fprintln(m.out)
+	}
 }

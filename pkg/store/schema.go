@@ -9,14 +9,14 @@ import (
 )
 
 // Migrate brings the schema to the version of this binary. progress, which may
-// be nil, is told of each step that was taken.
+// be nil, is told before each step which version there is and which is to be.
 //
 // Errors: *SchemaError if the schema is newer than this binary; transient ones.
-func (s *Store) Migrate(ctx context.Context, progress func(version int64)) error {
+func (s *Store) Migrate(ctx context.Context, progress func(have, want int64)) error {
 	return s.fail("migrate", s.migrate(ctx, progress))
 }
 
-func (s *Store) migrate(ctx context.Context, progress func(version int64)) error {
+func (s *Store) migrate(ctx context.Context, progress func(have, want int64)) error {
 	for {
 		have, want, err := s.migrations.GetVersions(ctx)
 		if err != nil {
@@ -28,15 +28,12 @@ func (s *Store) migrate(ctx context.Context, progress func(version int64)) error
 		if have == want {
 			return nil
 		}
-		step, err := s.migrations.UpByOne(ctx)
-		if errors.Is(err, goose.ErrNoNextVersion) {
-			continue // another process took the step
-		}
-		if err != nil {
-			return err
-		}
 		if progress != nil {
-			progress(step.Source.Version)
+			progress(have, want)
+		}
+		_, err = s.migrations.UpByOne(ctx)
+		if err != nil && !errors.Is(err, goose.ErrNoNextVersion) { // else another process took the step
+			return err
 		}
 	}
 }

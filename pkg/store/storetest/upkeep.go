@@ -199,7 +199,7 @@ func testSchema(t *testing.T, s *store.Store, db *sql.DB) {
 	if err := s.CheckSchema(t.Context()); err != nil {
 		t.Errorf("CheckSchema of the newest schema: %v", err)
 	}
-	if err := s.Migrate(t.Context(), func(version int64) { t.Errorf("step %d was taken twice", version) }); err != nil {
+	if err := s.Migrate(t.Context(), func(have, _ int64) { t.Errorf("the step from version %d was taken twice", have) }); err != nil {
 		t.Errorf("Migrate again: %v", err)
 	}
 	exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
