@@ -11,6 +11,7 @@ import (
 	"riffle/pkg/ingest"
 	"riffle/pkg/source/file"
 	"riffle/pkg/source/jetstream"
+	"riffle/pkg/source/mastodon"
 	"riffle/pkg/source/sim"
 	"riffle/pkg/source/twitter"
 )
@@ -21,6 +22,7 @@ type opening struct {
 	origin Origin
 	stdin  io.Reader
 	keys   config.TwitterKeys
+	token  config.Secret // of Mastodon
 }
 
 // network is one kind of source: the schemes of its URLs, and how it is opened.
@@ -37,6 +39,7 @@ var networks = []network{
 	{[]string{"sim"}, openSim},
 	{[]string{"jetstream", "jetstream+ws"}, openJetstream},
 	{[]string{"twitter"}, openTwitter},
+	{[]string{"mastodon", "mastodon+http"}, openMastodon},
 }
 
 // CheckSource says what is wrong with a source's URL, or which keys it lacks.
@@ -48,7 +51,7 @@ func CheckSource(in *config.Input) error {
 // OpenSource makes the adapter of a source.
 func OpenSource(in *config.Input, stdin io.Reader) (ingest.Source, error) {
 	return open(opening{
-		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: in.Audience}, stdin: stdin, keys: in.Twitter,
+		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: in.Audience}, stdin: stdin, keys: in.Twitter, token: in.MastodonToken,
 	}, in.Source.Scheme)
 }
 
@@ -102,6 +105,15 @@ func openJetstream(o opening) (ingest.Source, error) {
 		return nil, err
 	}
 	return jetstream.New(c), nil
+}
+
+func openMastodon(o opening) (ingest.Source, error) {
+	c, err := mastodon.Parse(o.url)
+	if err != nil {
+		return nil, err
+	}
+	c.Token, c.Audience = string(o.token), o.origin.Audience
+	return mastodon.New(c), nil
 }
 
 func openTwitter(o opening) (ingest.Source, error) {

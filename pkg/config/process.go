@@ -67,6 +67,9 @@ type Input struct {
 	Audience Audience
 	// Twitter signs the requests of twitter: sources.
 	Twitter TwitterKeys
+	// MastodonToken is the access token of the account that reads a mastodon:
+	// source.
+	MastodonToken Secret
 	// CheckSource finds what is wrong with a source beyond its form, and which
 	// keys it lacks; nil finds nothing.
 	CheckSource func(*Input) error
@@ -89,9 +92,10 @@ func (k *TwitterKeys) settings() []Setting {
 
 func (in *Input) settings() []Setting {
 	return append([]Setting{
-		{Name: "source", Usage: "URL of the stream: jetstream://host/subscribe, twitter://filter?track=WORDS, file:PATH, stdin:, sim:", Value: &in.Source, Secret: true},
+		{Name: "source", Usage: "URL of the stream: jetstream://host/subscribe, mastodon://host/public, twitter://filter?track=WORDS, file:PATH, stdin:, sim:", Value: &in.Source, Secret: true},
 		{Name: "name", Usage: "name of the source, under which its cursor is kept (default from the URL)", Value: &in.Name},
 		{Name: "audience", Usage: "NETWORK:ACCOUNT that sees what the source brings, where its messages do not say", Value: &in.Audience, List: true},
+		{Name: "mastodon-token", Usage: "access token of the account that reads a mastodon: source", Value: &in.MastodonToken, Secret: true},
 	}, in.Twitter.settings()...)
 }
 

@@ -37,7 +37,7 @@ func (s *Source) String() string { return mask(s.URL) }
 var notInNames = regexp.MustCompile(`[^a-z0-9._-]+`)
 
 // Name gives the name that the source has when none is set: from its scheme and
-// host. A file's also holds a digest of its absolute path, so that two files
+// host, of Mastodon's also the stream. A file's also holds a digest of its absolute path, so that two files
 // of one name do not share a cursor.
 func (s *Source) Name() Name {
 	kind, _, _ := strings.Cut(s.Scheme, "+")
@@ -48,8 +48,25 @@ func (s *Source) Name() Name {
 	case kind == "file":
 		name += "-" + fileStem(s.Path) + "-" + pathDigest(s.Path)
 	}
-	name = notInNames.ReplaceAllString(strings.ToLower(name), "-")
-	return Name(strings.TrimLeft(name, "._-"))
+	if kind == "mastodon" {
+		name += s.stream()
+	}
+	name = strings.TrimLeft(notInNames.ReplaceAllString(strings.ToLower(name), "-"), "._-")
+	return Name(name[:min(len(name), maxName)])
+}
+
+// stream tells apart the streams of one server, but for that which most read.
+func (s *Source) stream() string {
+	name := strings.TrimSuffix(s.Path, "/")
+	if name == "/public" {
+		return ""
+	}
+	for _, option := range []string{"tag", "list"} {
+		if of := s.Params.Get(option); of != "" {
+			name += "-" + of
+		}
+	}
+	return name
 }
 
 // fileStem gives the first part of a file's name, short enough for a name.

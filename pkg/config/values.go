@@ -239,6 +239,9 @@ func (d *Dir) String() string { return string(*d) }
 // Name is what a source is called.
 type Name string
 
+// maxName is how long a name may be.
+const maxName = 64
+
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // Set reads a name.

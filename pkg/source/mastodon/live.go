@@ -125,9 +125,13 @@ func (s *Source) Replays() bool { return false }
 // NewDecoder makes a decoder of the stream's messages. Whose stream it is may
 // become known with the first connection only.
 func (s *Source) NewDecoder() event.Decoder {
+	if !s.config.private() || s.config.Audience != nil {
+		return NewDecoder(s.config.Host, s.config.Audience...)
+	}
 	return &liveDecoder{Decoder: NewDecoder(s.config.Host), source: s}
 }
 
+// liveDecoder asks for the audience until it is known.
 type liveDecoder struct {
 	*Decoder
 	source *Source
