@@ -14,8 +14,10 @@ import (
 
 	"riffle/pkg/api"
 	"riffle/pkg/config"
+	"riffle/pkg/control"
 	"riffle/pkg/daemon"
 	"riffle/pkg/event"
+	"riffle/pkg/pause"
 )
 
 // apiDrain is how long requests in hand may take after a stop.
@@ -38,14 +40,19 @@ func (p *Process) NewAPI(ctx context.Context, c *config.Web, store Store, buffer
 	if err != nil {
 		return nil, err
 	}
+	gate := p.newGate("api", buffer, control.GateConfig{Stages: []string{pause.API}})
 	conf := api.Config{
-		Store: store, Depths: noBuffer{}, Stages: noBuffer{},
+		Store: store, Depths: noBuffer{}, Stages: noBuffer{}, Switch: gate,
 		Log: p.Log, Registerer: p.Registry, Version: Version(),
 	}
 	var beats []daemon.Part
 	if buffer != nil {
-		conf.Depths, conf.Stages = buffer, buffer
-		beats = append(beats, p.BeatPart("api", "", buffer, nil))
+		conf.Depths, conf.Stages, conf.Switches = buffer, buffer, buffer
+		beats = append(beats, p.BeatPart("api", "", buffer, func(b *control.Beat) {
+			if _, paused := gate.Paused(); paused {
+				b.State = statePaused
+			}
+		}))
 	}
 	stage, err := api.New(conf)
 	if err != nil {

@@ -84,6 +84,7 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 // States of a stage that tells none of its own.
 const (
 	stateRunning = "running"
+	statePaused  = "paused"
 	stateStopped = "stopped"
 	stateSilent  = "silent"
 )
@@ -106,7 +107,7 @@ func (r stageReader) Stages(ctx context.Context) ([]api.Stage, error) {
 		stages[i] = api.Stage{
 			Stage: b.Stage, Name: b.Name, Instance: b.Instance, Host: b.Host, PID: b.PID, Version: b.Version,
 			State: b.State, StartedAt: b.Started, SeenAt: b.Seen, Rates: b.Rates, Totals: b.Totals,
-			LastError: b.LastError, Debug: b.Debug,
+			LastError: b.LastError, NoReplay: b.NoReplay, Debug: b.Debug,
 		}
 		for _, n := range b.Notices {
 			stages[i].Notices = append(stages[i].Notices, api.Notice(n))

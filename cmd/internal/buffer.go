@@ -14,6 +14,7 @@ import (
 	"riffle/pkg/control"
 	"riffle/pkg/filter"
 	"riffle/pkg/ingest"
+	"riffle/pkg/pause"
 	"riffle/pkg/retry"
 )
 
@@ -23,7 +24,10 @@ type Buffer struct {
 	api.DepthReader
 	api.StageReader
 	Board
+	control.Switchboard
 	io.Closer
+	// Pause tells the side that takes of the filters' switch.
+	Pause func(ctx context.Context, s pause.Switch) error
 	// Pusher gives the pushing side of a source. writer is this process's name.
 	Pusher func(source, writer string) ingest.Pusher
 }
@@ -51,7 +55,7 @@ func openBuffer(ctx context.Context, c *config.Buffer, most int64) (*Buffer, err
 	}
 	board := control.NewRedis(b.Client())
 	return &Buffer{
-		Taker: b, DepthReader: b, Closer: b, Board: board, StageReader: stageReader{board},
+		Taker: b, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause,
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
 }
@@ -69,7 +73,8 @@ func openEmbedded(ctx context.Context, path string, most int64) (*Buffer, error)
 		return nil, errors.Join(err, b.Close())
 	}
 	return &Buffer{
-		Taker: b, DepthReader: b, Closer: closers{board, b}, Board: board, StageReader: stageReader{board},
+		Taker: b, DepthReader: b, Closer: closers{board, b}, Board: board, Switchboard: board, StageReader: stageReader{board},
+		Pause:  b.Pause,
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"riffle/pkg/daemon"
 	"riffle/pkg/filter"
 	"riffle/pkg/obs"
+	"riffle/pkg/pause"
 	"riffle/pkg/store"
 )
 
@@ -28,8 +29,10 @@ type Filtering struct {
 // store, once that is there with the right schema, and what removes from the
 // store what is older than it must be.
 func (p *Process) FilterParts(f Filtering) []daemon.Part {
+	gate := p.newGate("filter", f.Buffer, control.GateConfig{Stages: []string{pause.Filter}, Spread: f.Buffer.Pause})
 	stage := filter.New(filter.Config{
-		Taker: f.Buffer, Writer: f.Store, Rules: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
+		Switch: gate,
+		Taker:  f.Buffer, Writer: f.Store, Rules: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
 	})
 	checked := make(chan struct{})
 	run := func(ctx context.Context) error {

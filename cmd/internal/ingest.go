@@ -17,6 +17,7 @@ import (
 	"riffle/pkg/event"
 	"riffle/pkg/ingest"
 	"riffle/pkg/obs"
+	"riffle/pkg/pause"
 )
 
 // Ingest is an ingest stage on its way through a process.
@@ -37,10 +38,15 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 	}
 	name := string(in.Name)
 	stage, err := ingest.New(ingest.Config{
-		Name:       name,
-		Source:     source,
-		Pusher:     buffer.Pusher(name, p.Instance),
-		Audience:   in.Audience,
+		Name:     name,
+		Source:   source,
+		Pusher:   buffer.Pusher(name, p.Instance),
+		Audience: in.Audience,
+		Switch: p.newGate("ingest", buffer, control.GateConfig{
+			Stages: []string{pause.Ingest, pause.Source(name)}, NeedsGap: !source.Replays(),
+		}),
+		Depths:     buffer,
+		Memory:     memory{p.State, name},
 		Log:        p.Log,
 		Registerer: p.Registry,
 	})
@@ -49,7 +55,10 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 	}
 	return &Ingest{
 		stage: stage, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
-		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) { tellIngest(b, stage.Status()) }),
+		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) {
+			tellIngest(b, stage.Status())
+			b.NoReplay = !source.Replays()
+		}),
 	}, nil
 }
 

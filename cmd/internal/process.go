@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"riffle/pkg/config"
+	"riffle/pkg/control"
 	"riffle/pkg/daemon"
 	"riffle/pkg/obs"
 )
@@ -27,9 +28,12 @@ type Process struct {
 	Instance string
 	Host     string
 	Started  time.Time
+	// State is the process's own disk.
+	State control.State
 
 	frame  daemon.Frame
 	pulses []*pulse
+	gates  []gate
 }
 
 // NewProcess opens the log and the debug listener.
@@ -50,9 +54,10 @@ func NewProcess(ctx context.Context, c *config.Process, environ []string, stderr
 		Host:     host,
 		Instance: fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6])),
 		Started:  time.Now(),
+		State:    control.State(c.State),
 	}
 	p.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	p.frame = daemon.Frame{Log: log, Notifier: daemon.NewNotifier(environ), Health: &daemon.Health{Turning: p.turning}}
+	p.frame = daemon.Frame{Log: log, Notifier: daemon.NewNotifier(environ), Health: &daemon.Health{Turning: p.turning, Paused: p.paused}}
 	return p, p.listen(ctx, &c.DebugListen)
 }
 
@@ -90,7 +95,7 @@ func (p *Process) DebugAddr() string { return p.frame.Debug.Addr() }
 // Run runs the parts as the process; see daemon.Frame.Run.
 func (p *Process) Run(ctx context.Context, parts ...daemon.Part) error {
 	p.Log.Info("starting", zap.String("version", Version()), zap.String("instance", p.Instance), zap.String("debug", p.DebugAddr()))
-	return p.frame.Run(ctx, parts...)
+	return p.frame.Run(ctx, append(p.gateParts(), parts...)...)
 }
 
 // buildInfo is a gauge that is always 1 and tells the version by its label.

@@ -76,7 +76,7 @@ RIFFLE_STORE. Without --store, commands work on the data of riffle up in --data.
 	root.SetErr(a.stderr)
 	root.SetVersionTemplate(internal.VersionLine("riffle") + "\n")
 	config.Bind(root.PersistentFlags(), a.tool)
-	root.AddCommand(a.up(), a.migrate(), a.status(), a.user(), a.login(), a.token(), a.rule(), a.match(), a.dead())
+	root.AddCommand(a.up(), a.migrate(), a.status(), a.pause(), a.resume(), a.user(), a.login(), a.token(), a.rule(), a.match(), a.dead())
 	return root
 }
 

@@ -83,6 +83,7 @@ type stageStatus struct {
 	Totals    map[string]int64   `json:"totals"`
 	LastError string             `json:"last_error,omitempty"`
 	Notices   []api.Notice       `json:"notices,omitempty"`
+	NoReplay  bool               `json:"no_replay,omitempty"`
 	Debug     string             `json:"debug"`
 }
 

@@ -21,6 +21,8 @@ type Beat struct {
 	LastErrorAt time.Time          `json:"last_error_at,omitzero"`
 	// Notices are what an operator should know of, the newest last.
 	Notices []Notice `json:"notices,omitempty"`
+	// NoReplay: the source of an ingest cannot be read again.
+	NoReplay bool `json:"no_replay,omitempty"`
 	// Debug is the address of its debug listener; empty when it has none.
 	Debug string `json:"debug,omitempty"`
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,6 +26,9 @@ type Health struct {
 	// Turning reports whether the stage's own loop turns; nil is yes. It must
 	// not ask neighbours: an outage of theirs is no reason to be restarted.
 	Turning func() bool
+	// Paused says what an operator has paused; nil or "": nothing. A process that
+	// is paused is as ready as it is wished to be.
+	Paused func() string
 }
 
 // errNotTurning is what a probe of liveness is told.
@@ -76,7 +80,11 @@ func (h *Health) readyz(w http.ResponseWriter, _ *http.Request) {
 	if state != Ready {
 		status = http.StatusServiceUnavailable
 	}
-	answer(w, status, string(state))
+	text := string(state)
+	if state == Ready && h != nil && h.Paused != nil {
+		text = cmp.Or(h.Paused(), text)
+	}
+	answer(w, status, text)
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
