@@ -38,7 +38,7 @@ func (a *app) rule() *cobra.Command {
 	}
 	check.Flags().BoolVar(&asJSON, "json", false, "print errors, warnings and the canonical form as JSON")
 
-	return a.group("rule", "Add, list, remove and check rules",
+	return a.group("rule", "Add, list, remove, check, import and export rules",
 		add,
 		&cobra.Command{
 			Use: "list USER", Short: "List a user's rules with their matches of the last day", Args: cobra.ExactArgs(1),
@@ -49,6 +49,8 @@ func (a *app) rule() *cobra.Command {
 			RunE: a.withStore(a.removeRules),
 		},
 		check,
+		a.importRules(),
+		a.exportRules(),
 	)
 }
 
