@@ -9,6 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"riffle/pkg/obs"
 )
 
 // bench is what the rows share: data, servers and binaries are made when the
@@ -18,7 +22,8 @@ type bench struct {
 	short   bool
 	profile string // folder for profiles; empty: none
 	log     io.Writer
-	dir     string // of this run's own files
+	bar     *progressbar.ProgressBar // nil unless log is a terminal
+	dir     string                   // of this run's own files
 	root    string // of the product's repository
 
 	tweets  *corpus
@@ -50,9 +55,31 @@ func (b *bench) close() error {
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
-// say prints a line of progress.
+// say prints a line of progress, above the bar where there is one.
 func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(b.log, "%s  %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
+	line := fmt.Sprintf("%s  %s", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
+	if b.bar == nil {
+		fmt.Fprintln(b.log, line)
+		return
+	}
+	_, _ = progressbar.Bprintln(b.bar, line) // a bar that can't be drawn is no reason to stop
+}
+
+// showBar shows on a terminal how many of the rows are measured.
+func (b *bench) showBar(rows int) {
+	if !obs.IsTerminal(b.log) {
+		return
+	}
+	b.bar = progressbar.NewOptions(rows, progressbar.OptionSetWriter(b.log), progressbar.OptionSetDescription("measuring"),
+		progressbar.OptionFullWidth(), progressbar.OptionShowCount(), progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionOnCompletion(func() { fmt.Fprintln(b.log) }))
+}
+
+// measured moves the bar by one row.
+func (b *bench) measured() {
+	if b.bar != nil {
+		_ = b.bar.Add(1)
+	}
 }
 
 // rounds is how many pairs a short measurement takes, slice how long each is.

@@ -105,6 +105,7 @@ func choose(names string) ([]row, error) {
 func measure(ctx context.Context, b *bench, chosen []row, stdout io.Writer) error {
 	var results []result
 	var errs []error
+	b.showBar(len(chosen))
 	for _, r := range chosen {
 		if ctx.Err() != nil {
 			break
@@ -116,6 +117,7 @@ func measure(ctx context.Context, b *bench, chosen []row, stdout io.Writer) erro
 			errs = append(errs, fmt.Errorf("%s: %w", r.name, err))
 			b.say("%s: %v", r.name, err)
 		}
+		b.measured()
 	}
 	if err := printTable(stdout, b.conditions(), results); err != nil {
 		errs = append(errs, err)
