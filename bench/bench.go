@@ -24,7 +24,7 @@ type bench struct {
 	log     io.Writer
 	bar     *progressbar.ProgressBar // nil unless log is a terminal
 	dir     string                   // of this run's own files
-	root    string // of the product's repository
+	root    string                   // of the product's repository
 
 	tweets  *corpus
 	servers *servers
