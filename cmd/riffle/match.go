@@ -2,14 +2,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -17,7 +15,7 @@ import (
 
 	"riffle/cmd/internal"
 	"riffle/pkg/event"
-	"riffle/pkg/rule"
+	"riffle/pkg/obs"
 )
 
 const matchName = "match"
@@ -29,33 +27,75 @@ const (
 )
 
 func (a *app) match() *cobra.Command {
-	var asJSON bool
-	var format string
+	var asked matchFlags
 	cmd := &cobra.Command{
 		Use:   matchName + " [flags] RULE [FILE…]",
 		Short: "Print the posts that a rule matches: grep for posts",
 		Long: `Print the lines of FILE…, or of the standard input, whose post RULE matches.
-Files may be packed by gzip. "-" is the standard input.
+Files may be packed by gzip. "-" is the standard input. Lines come out in the
+order of the input.
 
 Exit status: 0 some line matched, 1 none did, 2 trouble.`,
 		Example: `  riffle match 'coffee -decaf lang:en' tweets.ndjson.gz
   zcat tweets.ndjson.gz | riffle match --json '#golang OR "go lang"'
+  riffle match --explain '"new york"~3' posts.ndjson
   riffle match -- '-from:bot kitten' posts.ndjson`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: a.work(func(cmd *cobra.Command, args []string) error {
-			return a.grep(cmd.Context(), args[0], args[1:], format, asJSON)
+			return a.grep(cmd.Context(), args[0], args[1:], &asked)
 		}),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"key":…,"spans":[…]} for each match instead of its line`)
-	cmd.Flags().StringVar(&format, "format", "auto", "what the lines are: "+strings.Join(internal.Formats(), ", "))
+	cmd.Flags().BoolVar(&asked.json, "json", false, `print {"key":…,"spans":[…]} for each match instead of its line`)
+	cmd.Flags().BoolVar(&asked.explain, "explain", false, "print what each post says and what in it satisfied the rule")
+	cmd.Flags().StringVar(&asked.color, "color", "auto", "mark what matched: auto (on a terminal), always or never")
+	cmd.Flags().StringVar(&asked.format, "format", "auto", "what the lines are: "+strings.Join(internal.Formats(), ", "))
+	cmd.MarkFlagsMutuallyExclusive("json", "explain")
 	return cmd
+}
+
+// matchFlags are those of riffle match.
+type matchFlags struct {
+	json, explain bool
+	color, format string
+}
+
+// print is how matches are printed.
+func (f *matchFlags) print(a *app) (printer, error) {
+	colour := f.color == "always"
+	switch f.color {
+	case "auto":
+		colour = obs.IsTerminal(a.stdout) && !slices.ContainsFunc(a.environ, isNoColor)
+	case "always", "never":
+	default:
+		return nil, fmt.Errorf("--color %q is none of auto, always, never", f.color)
+	}
+	switch {
+	case f.json:
+		return printJSON, nil
+	case f.explain:
+		return printWhy(lineForm{terminal: colour}), nil
+	case colour:
+		return printMarked, nil
+	}
+	return printLine, nil
+}
+
+// isNoColor reports whether a variable says that nobody wants colours; see
+// https://no-color.org.
+func isNoColor(variable string) bool {
+	value, found := strings.CutPrefix(variable, "NO_COLOR=")
+	return found && value != ""
 }
 
 // grep runs riffle match.
 //
 // Errors: *internal.StatusError alone; what is wrong was written to stderr.
-func (a *app) grep(ctx context.Context, value string, files []string, format string, asJSON bool) error {
-	search, err := newSearch(value, format, asJSON)
+func (a *app) grep(ctx context.Context, value string, files []string, asked *matchFlags) error {
+	print, err := asked.print(a)
+	if err != nil {
+		return a.matchTrouble(err)
+	}
+	search, err := newSearch(value, asked.format, print)
 	if err != nil {
 		return a.matchTrouble(err)
 	}
@@ -131,152 +171,4 @@ func unpack(in io.Reader) (io.Reader, error) {
 		return buffered, nil //nolint:nilerr // what is shorter than two bytes is not packed
 	}
 	return gzip.NewReader(buffered)
-}
-
-// search is one rule over many lines.
-type search struct {
-	index    *rule.Index
-	decoders func() event.Decoder
-	asJSON   bool
-
-	found    int64
-	rejected [256]int64 // by event.Reason
-}
-
-func newSearch(value, format string, asJSON bool) (*search, error) {
-	decoders, err := internal.Decoders(format, internal.Origin{Source: "stdin"})
-	if err != nil {
-		return nil, err
-	}
-	expr, problems := rule.Parse(value)
-	if expr == nil {
-		return nil, errors.New(describe(value, problems))
-	}
-	index := rule.NewIndex()
-	if err := index.Put(rule.Rule{ID: 1, User: 1, Value: value, Enabled: true}); err != nil {
-		return nil, err
-	}
-	return &search{index: index, decoders: decoders, asJSON: asJSON}, nil
-}
-
-// errOutput marks that nobody reads what is printed, so that going on is vain.
-var errOutput = errors.New("cannot write")
-
-// chunk is a run of whole lines on its way through a worker.
-type chunk struct {
-	lines    []byte
-	out      bytes.Buffer
-	found    int64
-	rejected [256]int64
-	done     chan struct{}
-}
-
-// run reads in, and writes what matches to out in the order of the input.
-//
-//	reader ──> work ──> workers (one per core)
-//	   └─────> order ──────────────────────────> writer (this goroutine)
-func (s *search) run(ctx context.Context, in io.Reader, out io.Writer) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	workers := runtime.GOMAXPROCS(0)
-	work, order := make(chan *chunk, workers), make(chan *chunk, 2*workers)
-	for range workers {
-		go func() {
-			w := s.newWorker()
-			for c := range work {
-				w.process(c)
-				close(c.done)
-			}
-		}()
-	}
-	readErr := make(chan error, 1)
-	go func() {
-		defer close(order)
-		defer close(work)
-		readErr <- cutLines(ctx, in, func(lines []byte, tooLong int64) {
-			c := &chunk{lines: lines, done: make(chan struct{})}
-			c.rejected[event.ReasonOversize] = tooLong
-			work <- c
-			order <- c
-		})
-	}()
-	var writeErr error
-	for c := range order {
-		<-c.done
-		if writeErr == nil {
-			writeErr = s.collect(c, out)
-		}
-		if writeErr != nil {
-			cancel() // the reader ends; what it has sent is drained here
-		}
-	}
-	if writeErr != nil {
-		return writeErr
-	}
-	return <-readErr
-}
-
-func (s *search) collect(c *chunk, out io.Writer) error {
-	s.found += c.found
-	for i, n := range c.rejected {
-		s.rejected[i] += n
-	}
-	if c.out.Len() == 0 {
-		return nil
-	}
-	if _, err := out.Write(c.out.Bytes()); err != nil {
-		return fmt.Errorf("%w: %w", errOutput, err)
-	}
-	return nil
-}
-
-// worker matches lines on one core.
-type worker struct {
-	matcher *rule.Matcher
-	decoder event.Decoder
-	asJSON  bool
-	event   event.Event
-}
-
-func (s *search) newWorker() *worker {
-	return &worker{matcher: s.index.NewMatcher(), decoder: s.decoders(), asJSON: s.asJSON}
-}
-
-func (w *worker) process(c *chunk) {
-	for line := range bytes.Lines(c.lines) {
-		var invalid *event.InvalidError
-		err := w.decoder.Decode(&w.event, bytes.TrimRight(line, "\r\n"))
-		if errors.As(err, &invalid) {
-			c.rejected[invalid.Reason]++
-		}
-		if err != nil {
-			continue
-		}
-		hits := w.matcher.Match(&w.event, nil)
-		if len(hits) == 0 {
-			continue
-		}
-		c.found++
-		w.print(&c.out, line, hits[0])
-	}
-}
-
-// print writes what the user asked for; a bytes.Buffer takes all.
-func (w *worker) print(out *bytes.Buffer, line []byte, hit rule.Hit) {
-	if !w.asJSON {
-		out.Write(line)
-		if line[len(line)-1] != '\n' {
-			out.WriteByte('\n')
-		}
-		return
-	}
-	found := struct {
-		Key   string       `json:"key"`
-		Spans []event.Span `json:"spans"`
-	}{w.event.Key, w.matcher.Spans(hit)}
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(found); err != nil {
-		panic(err) // a string and integers always encode
-	}
 }

@@ -2,43 +2,12 @@ package rule
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
 )
-
-// contentOf gives what a field of an event holds, as spans name it.
-func contentOf(ev *event.Event, field string) string {
-	var i int
-	switch {
-	case field == "text":
-		return ev.Text
-	case field == "quote_of.text":
-		return ev.QuoteOf.Text
-	case field == "repost_of.text":
-		return ev.RepostOf.Text
-	case field == "author.handle":
-		return ev.Author.Handle
-	case field == "author.id":
-		return ev.Author.ID
-	case field == "kind":
-		return ev.Kind.String()
-	case field == "key":
-		return ev.Key
-	}
-	for list, values := range map[string][]string{"hashtags": ev.Hashtags, "links": ev.Links, "langs": ev.Langs, "mentions": ev.Mentions} {
-		if _, err := fmt.Sscanf(field, list+"[%d]", &i); err == nil {
-			return values[i]
-		}
-	}
-	if _, err := fmt.Sscanf(field, "media[%d].alt", &i); err == nil && strings.HasSuffix(field, "].alt") {
-		return ev.Media[i].Alt
-	}
-	return ""
-}
 
 func TestSpans(t *testing.T) {
 	t.Parallel()
@@ -87,7 +56,7 @@ func TestSpans(t *testing.T) {
 		spans, matches := expr.Explain(&post)
 		got := []string{}
 		for _, s := range spans {
-			got = append(got, s.Field+":"+contentOf(&post, s.Field)[s.Start:s.End])
+			got = append(got, s.Field+":"+FieldText(&post, s.Field)[s.Start:s.End])
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" || matches != (len(c.want) > 0) {
 			t.Errorf("%s: matches %v, spans (-want +got):\n%s", c.rule, matches, diff)
@@ -150,7 +119,7 @@ func TestExplainAgreesWithTwin(t *testing.T) {
 			t.Errorf("WhyNot of %q: got %v, matches %v, on %+v", expr.Value(), missing, got, ev)
 		}
 		for _, s := range spans {
-			if text := contentOf(ev, s.Field); text != "" && (s.Start < 0 || s.Start > s.End || s.End > len(text)) {
+			if text := FieldText(ev, s.Field); text != "" && (s.Start < 0 || s.Start > s.End || s.End > len(text)) {
 				t.Errorf("Explain of %q: span %+v lies outside %q", expr.Value(), s, text)
 			}
 		}
