@@ -66,7 +66,7 @@ function Inside() {
     <div class="frame">
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the content</a>
       <Navigation views={shown} current={current} />
-      <main id="main" tabindex={-1} class={"view " + (current ?? "none")}>
+      <main id="main" tabindex={-1} class={"view at-" + (current ?? "none")}>
         <Notices />
         <Shelter key={current}>
           {current === "stream" && <Stream />}

@@ -5,10 +5,11 @@ import { call, get, type Rule, type RuleDraft } from "./api";
 
 export const rules = signal<Rule[] | null>(null);
 
-/** tags are those of the rules, once each, by name. */
-export const tags = computed(() =>
-  [...new Set((rules.value ?? []).map((r) => r.tag).filter((t) => t !== ""))].sort((a, b) => a.localeCompare(b)),
-);
+const named = (list: Rule[]) => [...new Set(list.map((r) => r.tag).filter((t) => t !== ""))].sort((a, b) => a.localeCompare(b));
+
+/** tags are those of the rules, once each, by name; keptTags those that posts can have. */
+export const tags = computed(() => named(rules.value ?? []));
+export const keptTags = computed(() => named((rules.value ?? []).filter((r) => r.action === "keep")));
 
 export const ruleOf = (id: string) => rules.value?.find((r) => r.id === id);
 

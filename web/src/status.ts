@@ -4,6 +4,24 @@
 import { computed, signal } from "@preact/signals";
 import { Failure, get } from "./api";
 
+/** Switch is an operator's wish that a stage takes nothing new. */
+export interface Switch {
+  stage: string;
+  paused: boolean;
+  who: string;
+  reason: string;
+  since: string | null;
+  until: string | null;
+}
+
+/** Notice is something that an operator should know of. */
+export interface Notice {
+  kind: string;
+  text: string;
+  from?: string | null;
+  to?: string | null;
+}
+
 export interface Stage {
   stage: string;
   name: string;
@@ -17,6 +35,7 @@ export interface Stage {
   rates: Record<string, number> | null;
   totals: Record<string, number> | null;
   last_error: string;
+  notices?: Notice[] | null;
   debug: string;
 }
 
@@ -38,6 +57,7 @@ export interface Status {
   store: { reachable: boolean; ping_ms: number };
   buffer: { reachable: boolean; events: number; bytes: number; frames_in_flight: number; lag_ms: number; sources: SourceStatus[] };
   stages: Stage[];
+  switches?: Switch[] | null;
 }
 
 export interface Sample {
@@ -65,8 +85,23 @@ const sum = (stages: Stage[], what: (s: Stage) => number | undefined) => stages.
 export const rateOf = (s: Status, stage: string) => sum(stagesOf(s, stage).filter(running), (x) => x.rates?.events);
 const matchesOf = (s: Status) => sum(stagesOf(s, "filter").filter(running), (x) => x.totals?.matches);
 
-/** paused are the stages that take nothing new now. */
-export const paused = computed(() => (status.value?.stages ?? []).filter((s) => s.state === "paused"));
+/** Paused is a stage that takes nothing new, and what is known of why. */
+export interface Paused {
+  /** As the API names it: ingest, ingest/NAME, filter or api. */
+  stage: string;
+  by: Switch | null;
+}
+
+/** pausedIn lists what is paused: by a switch, or by its own word where no switch is told. */
+export function pausedIn(s: Status | null): Paused[] {
+  if (!s) return [];
+  const wished: Paused[] = (s.switches ?? []).filter((w) => w.paused).map((w) => ({ stage: w.stage, by: w }));
+  const covered = (stage: string) => wished.some((w) => w.stage === stage || w.stage === stage.split("/")[0]);
+  const told = s.stages.filter((x) => x.state === "paused").map((x) => (x.name ? `${x.stage}/${x.name}` : x.stage));
+  return [...wished, ...[...new Set(told)].filter((stage) => !covered(stage)).map((stage) => ({ stage, by: null }))];
+}
+
+export const paused = computed(() => pausedIn(status.value));
 
 /** sampleOf is one point of the history; before is the status before it. */
 export function sampleOf(s: Status, before: Status | null): Sample {

@@ -1,5 +1,7 @@
 import * as live from "../live";
-import { paused } from "../status";
+import { clock, date, full } from "../lib/time";
+import { now } from "../now";
+import { paused, type Paused } from "../status";
 import { Icon } from "./Icon";
 
 /** Notices say what is not as it should be, above whatever is being read. */
@@ -8,26 +10,47 @@ export function Notices() {
   return (
     <div class="notices" role="status">
       {line.state === "offline" && live.read.value && (
-        <p class="notice"><Icon name="offline" /> <span>Not connected. What was caught meanwhile will appear when the server is back.</span> <Again /></p>
+        <p class="notice"><Icon name="offline" /> <span><strong>Not connected.</strong> What is caught meanwhile will appear when the server is back.</span> <Again /></p>
       )}
-      {line.state === "maintenance" && (
+      {line.state === "maintenance" && live.read.value && (
         <p class="notice"><Icon name="pause" /> <span><strong>Down for maintenance.</strong> {line.detail}</span> <Again /></p>
       )}
       {line.state === "error" && live.read.value && (
         <p class="notice bad"><Icon name="warn" /> <span>{line.detail}</span> <Again /></p>
       )}
-      {paused.value.map((s) => (
-        <p class="notice" key={s.instance}>
-          <Icon name="pause" /> <span><strong>The {s.stage}{s.name ? ` ${s.name}` : ""} is paused.</strong> {pausedMeans[s.stage] ?? ""}</span>
+      {paused.value.map((p) => (
+        <p class="notice" key={p.stage}>
+          <Icon name="pause" /> <span><strong>{subject(p.stage)} paused</strong><PausedBy paused={p} />. {meaning(p.stage)}</span>
         </p>
       ))}
     </div>
   );
 }
 
-const pausedMeans: Record<string, string> = {
-  ingest: "Nothing new is read until it goes on.",
-  filter: "New posts wait in the buffer until it goes on.",
-};
-
 const Again = () => <button class="plain" onClick={live.retry}>Try now</button>;
+
+const subject = (stage: string) => (stage.includes("/") ? `The ingest of ${stage.slice(stage.indexOf("/") + 1)} is` : `The ${stage} is`);
+
+const meaning = (stage: string) =>
+  stage === "filter" ? "New posts wait in the buffer until it goes on."
+    : stage === "api" ? "Nobody but admins is answered until it goes on."
+      : "Nothing new is read until it goes on.";
+
+/** PausedBy says who paused a stage, since when, until when and why. */
+export function PausedBy({ paused: { by } }: { paused: Paused }) {
+  if (!by) return null;
+  return (
+    <>
+      {by.who && <> by <bdi>{by.who}</bdi></>}
+      {by.since && <> since <Moment at={by.since} /></>}
+      {by.until && <> until <Moment at={by.until} /></>}
+      {by.reason && <>: <bdi>{by.reason}</bdi></>}
+    </>
+  );
+}
+
+function Moment({ at }: { at: string }) {
+  const t = new Date(at);
+  const today = t.toDateString() === now.value.toDateString();
+  return <time dateTime={at} title={full(t)}>{today ? clock(t) : `${date(t, now.value)}, ${clock(t)}`}</time>;
+}

@@ -11,7 +11,7 @@ import { Icon } from "../parts/Icon";
 import { PostCard, nameOf } from "../parts/PostCard";
 import { Why } from "../parts/Why";
 import { addressOf } from "../route";
-import { rules, tags } from "../rules";
+import { keptTags, rules } from "../rules";
 import { grouped, pictures, shortcuts } from "../settings";
 import { complain } from "../toast";
 
@@ -51,7 +51,7 @@ function Options({ help }: { help: () => void }) {
 }
 
 function Tags({ tag }: { tag: string | null }) {
-  const all = tag !== null && !tags.value.includes(tag) ? [...tags.value, tag] : tags.value;
+  const all = tag !== null && !keptTags.value.includes(tag) ? [...keptTags.value, tag] : keptTags.value;
   if (all.length === 0) return null;
   return (
     <nav class="tags" aria-label="Tags">
