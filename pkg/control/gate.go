@@ -87,16 +87,20 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-// Paused gives the switch that pauses the stage now, if one does.
+// Paused gives the switch that pauses the stage now, if one does. It waits for
+// the first look, which Run begins with: nobody may be let through before.
 func (g *Gate) Paused() (by pause.Switch, paused bool) {
+	<-g.looked
 	if p := g.phase(); p.by != nil {
 		return *p.by, true
 	}
 	return pause.Switch{}, false
 }
 
-// Begins gives a channel that is closed once the stage is paused.
+// Begins gives a channel that is closed once the stage is paused. It waits as
+// Paused does.
 func (g *Gate) Begins() <-chan struct{} {
+	<-g.looked
 	p := g.phase()
 	if p.by == nil {
 		return p.ended

@@ -262,6 +262,36 @@ func TestGateOnABadDisk(t *testing.T) {
 	})
 }
 
+// TestGateLooksFirst: nobody is let through, or told that all is well, before
+// the switches were read.
+func TestGateLooksFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard()
+		b.flip(t, pause.Wish{Stage: "api", Pause: true})
+		g := NewGate(GateConfig{Stages: []string{"api"}, Board: b, State: State(t.TempDir()), Log: zap.NewNop()})
+		said := make(chan bool, 1)
+		go func() {
+			_, paused := g.Paused()
+			said <- paused
+		}()
+		synctest.Wait()
+		select {
+		case paused := <-said:
+			t.Errorf("said %t before the first look", paused)
+		default:
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if !<-said {
+			t.Error("said not paused after the first look")
+		}
+	})
+}
+
 func TestGateEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	g := NewGate(GateConfig{Stages: []string{"api"}, State: State(t.TempDir()), Log: zap.NewNop()})
