@@ -64,14 +64,14 @@ func (s *Source) noteLimit(h http.Header) {
 	s.limited = resetOf(h)
 }
 
-// resetOf is when a server's limit of requests begins anew; zero where it does
+// resetOf is when a server's limit of requests has begun anew; zero where it does
 // not say.
 func resetOf(h http.Header) time.Time {
 	at, err := time.Parse(time.RFC3339, h.Get("X-RateLimit-Reset"))
 	if err != nil {
 		return time.Time{}
 	}
-	return at
+	return at.Add(time.Second) // two clocks
 }
 
 func (s *Source) keepLimit(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package mastodontest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -48,6 +49,13 @@ func (s *Server) Requests() int {
 	return s.requests
 }
 
+// Exceeded is how many of them were beyond the limit.
+func (s *Server) Exceeded() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.exceeded
+}
+
 // fail answers as Mastodon does.
 func fail(w http.ResponseWriter, status int, msg string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -86,6 +94,7 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request, account string
 	defer s.mu.Unlock()
 	s.requests++
 	if !s.within(w.Header()) {
+		s.exceeded++
 		fail(w, http.StatusTooManyRequests, "Too many requests")
 		return
 	}
@@ -147,6 +156,7 @@ func (s *Server) page(stream string, query url.Values) []*status {
 			all = append(all, t)
 		}
 	}
+	slices.SortFunc(all, func(a, b *status) int { return cmp.Compare(b.id, a.id) })
 	number := func(name string, otherwise int64) int64 {
 		if n, err := strconv.ParseInt(query.Get(name), 10, 64); err == nil {
 			return n

@@ -45,6 +45,7 @@ type Server struct {
 	closed   int   // with which status timelines are refused; 0: not
 	limit    limit
 	requests int // for timelines
+	exceeded int // of those, how many beyond the limit
 
 	gzipped atomic.Int64
 }
@@ -121,12 +122,25 @@ func (s *Server) PostTo(author, text string, streams ...string) {
 		now = time.UnixMilli(1_780_000_000_000 + 1000*int64(len(s.statuses)))
 	}
 	s.newest = max(s.newest+1, now.UnixMilli()<<16)
-	if text == "" {
-		text = fmt.Sprintf("status number %d", len(s.statuses))
+	s.add(&status{id: s.newest, author: author, content: text, created: now, streams: streams})
+}
+
+// PostLate adds a public status that another server took so long to send: its id
+// is that of the time at which it was written.
+func (s *Server) PostLate(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	written := time.Now().Add(-by)
+	s.add(&status{id: written.UnixMilli()<<16 + 1, author: "far", created: written, streams: []string{Public}})
+}
+
+// add adds a status, with a text of its own where it has none, and tells it.
+func (s *Server) add(t *status) {
+	if t.content == "" {
+		t.content = fmt.Sprintf("status number %d", len(s.statuses))
 	}
-	t := &status{id: s.newest, author: author, content: text, created: now, streams: streams}
 	s.statuses = append(s.statuses, t)
-	s.tell(happening{"update", s.json(t), streams, s.key(t)})
+	s.tell(happening{"update", s.json(t), t.streams, s.key(t)})
 }
 
 // Edit changes status i.
