@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -557,12 +558,9 @@ func TestBufferOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(false)
 		b.put(keep(1, 1, "apple"))
-		first := true
+		var first sync.Once
 		b.enter = func(context.Context) error {
-			if first { // the buffer goes away between commit and ack
-				b.buffer.fail(transient())
-				first = false
-			}
+			first.Do(func() { b.buffer.fail(transient()) }) // it goes away between commit and ack
 			return nil
 		}
 		b.pushPosts(t, 10, 10)
