@@ -28,3 +28,16 @@ type Page struct {
 	// Prev is the number from which to page back; 0 where there is no older one.
 	Prev int64
 }
+
+// News is what has changed in the store since an earlier look.
+type News struct {
+	// Changes is the number of the newest change of all matches, Tokens that of
+	// the newest change of a token.
+	Changes, Tokens int64
+	// Users gives the number of the newest change of each user who has one since
+	// then.
+	Users map[int64]int64
+	// Whole says that Users misses nobody. It is false after a long pause, and
+	// while a filter of an older version writes.
+	Whole bool
+}

@@ -57,6 +57,12 @@ func (s *Store) DeadLetter(ctx context.Context, id int64) (event.DeadLetter, err
 	return d, s.fail("read dead letter", err)
 }
 
+// CountDeadLetters tells how many there are.
+func (s *Store) CountDeadLetters(ctx context.Context) (count int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM dead_letters").Scan(&count)
+	return count, s.fail("count dead letters", err)
+}
+
 // DropDeadLetter removes one.
 //
 // Errors: event.ErrNotFound; transient ones.

@@ -185,6 +185,7 @@ func (p *purge) ledgers(ctx context.Context) error {
 		and           string
 	}{
 		{"frames", "at", p.before(p.keep.Frames), ""},
+		{"announcements", "number", p.before(announcedFor), ""},
 		{"authors", "at", keep, ""},
 		{"rules", "number", keep, "gone = 1 AND "},
 		{"accounts", "number", keep, "gone = 1 AND "},

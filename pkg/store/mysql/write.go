@@ -246,11 +246,13 @@ func (p *packet) transaction(plan *write.Plan) {
 			" FROM counters WHERE name = 'accounts'") + ";")
 	}
 	if plan.Numbers > 0 {
+		p.add("SELECT value INTO @riffle FROM counters WHERE name = 'changes' FOR UPDATE;")
 		p.add("UPDATE counters SET value = LAST_INSERT_ID(" + nextNumber + " + ")
 		p.int(int64(plan.Numbers) - 1)
 		p.add(") WHERE name = 'changes';")
 		p.markMatches(plan.Marked, plan.Numbers)
 		p.makeMatches(plan.Made, plan.Numbers)
+		p.announce(plan)
 	}
 	p.add("COMMIT")
 }
@@ -382,6 +384,13 @@ func (p *packet) eventTail(e *write.Event) {
 	p.add(",")
 	p.text(e.Body)
 	p.add(")")
+}
+
+// announce says which users have changes; @riffle is the number before them.
+func (p *packet) announce(plan *write.Plan) {
+	p.add("INSERT INTO announcements (number, previous, users) VALUES (LAST_INSERT_ID(),@riffle,X'")
+	p.b = hex.AppendEncode(p.b, write.AppendAnnouncement(nil, plan))
+	p.add("');")
 }
 
 // number adds a row's number: the last of the transaction's is what the counter

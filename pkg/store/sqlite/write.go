@@ -72,6 +72,8 @@ const (
 	insertEvent = "INSERT INTO events (seq, id, version, state, author, body) VALUES (?, ?, ?, ?, ?, ?)"
 	takeNumbers = "UPDATE counters SET value = MAX(value + 1, ?1) + ?2 - 1 WHERE name = 'changes' RETURNING value"
 	takePlaces  = "UPDATE counters SET value = MAX(value + 1, ?1) + ?2 - 1 WHERE name = 'events' RETURNING value"
+	readNumber  = "SELECT value FROM counters WHERE name = 'changes'"
+	announce    = "INSERT INTO announcements (number, previous, users) VALUES (?, ?, ?)"
 	makeMatch   = "INSERT INTO matches (event, user_id, number, version, rules) VALUES (?, ?, ?, ?, ?)"
 	loseMatch   = "UPDATE matches SET number = ?, born = ?, version = ?, state = 1 WHERE event = ? AND user_id = ?"
 	markMatch   = "UPDATE matches SET number = ?, born = ?, version = ?, state = 0, rules = ? WHERE event = ? AND user_id = ?"
@@ -84,7 +86,7 @@ const (
 
 var texts = []string{
 	readFrame, readEvent, readAuthor, readAccounts, claimFrame, updateEvent, removeEvent, insertEvent,
-	takeNumbers, takePlaces, makeMatch, loseMatch, markMatch, markAccount, insertDead, countAccounts,
+	takeNumbers, takePlaces, readNumber, announce, makeMatch, loseMatch, markMatch, markAccount, insertDead, countAccounts,
 }
 
 func (w *writer) Try(ctx context.Context, f func(write.Tx) error) error {
@@ -233,8 +235,14 @@ func (t *tx) Apply(ctx context.Context, p *write.Plan) error {
 	if err := t.writeDead(ctx, p.Dead); err != nil || p.Numbers == 0 {
 		return err
 	}
-	var last int64
+	var previous, last int64
+	if err := t.stmt(ctx, readNumber).row(ctx).Scan(&previous); err != nil {
+		return err
+	}
 	if err := t.stmt(ctx, takeNumbers).row(ctx, now(), p.Numbers).Scan(&last); err != nil {
+		return err
+	}
+	if err := t.exec(ctx, announce, last, previous, write.AppendAnnouncement(nil, p)); err != nil {
 		return err
 	}
 	return t.writeMatches(ctx, p, last-int64(p.Numbers)+1)

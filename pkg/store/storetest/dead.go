@@ -53,6 +53,9 @@ func testDead(sc scene) {
 
 func readDead(t *testing.T, sc scene, hostile, whole event.DeadLetter, began int64) {
 	t.Helper()
+	if n, err := sc.store.CountDeadLetters(t.Context()); err != nil || n != 2 {
+		t.Errorf("CountDeadLetters: got %d, %v; want 2", n, err)
+	}
 	list, err := sc.store.DeadLetters(t.Context(), 0, 10)
 	if err != nil || len(list) != 2 {
 		t.Fatalf("DeadLetters: got %d, %v; want 2", len(list), err)

@@ -39,6 +39,7 @@ func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(scene){
 		"newest events":            testNewestEvents,
 		"stats":                    testStats,
+		"news":                     testNews,
 		"dead letters":             testDead,
 		"claims when all is new":   func(sc scene) { testClaims(sc.afterNewPosts()) },
 		"versions when all is new": testUnmarkedEdit,

@@ -106,6 +106,9 @@ func (r *Registry) removeBelongings(ctx context.Context, tx *sql.Tx, user int64)
 			return err
 		}
 	}
+	if _, err := r.number(ctx, tx, "tokens", 1); err != nil {
+		return err
+	}
 	for _, query := range []string{"DELETE FROM tokens WHERE user_id = ?", "DELETE FROM logins WHERE user_id = ?"} {
 		if _, err := tx.ExecContext(ctx, query, user); err != nil {
 			return err
