@@ -23,6 +23,7 @@ type row struct {
 // rows are all that can be measured, in the table's order.
 var rows = []row{
 	{"shrink", "decode tweets, encode frames, one core", benchShrink},
+	{"twitter", "read Twitter's wire over loopback and make frames, one core", benchTwitter},
 	{"match", "match events against rule sets of three sizes", benchMatch},
 	{"memory", "Redis memory of a buffered tweet", benchMemory},
 	{"record", "file to ingest to Redis", benchRecord},
