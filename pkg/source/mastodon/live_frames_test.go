@@ -18,8 +18,8 @@ import (
 )
 
 // readFrames reads a stream to its end.
-func readFrames(t testing.TB, r io.Reader) []string {
-	t.Helper()
+func readFrames(tb testing.TB, r io.Reader) []string {
+	tb.Helper()
 	f := newFrames(r)
 	var got []string
 	for {
@@ -28,7 +28,7 @@ func readFrames(t testing.TB, r io.Reader) []string {
 			return got
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		got = append(got, string(block))
 	}
