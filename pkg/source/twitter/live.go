@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"riffle/pkg/event"
+	"riffle/pkg/reconnect"
 	"riffle/pkg/shrink"
 )
 
@@ -72,7 +73,7 @@ func (s *Source) Read(ctx context.Context, cursor string, emit func(event.Messag
 // isAnswer reports whether the server has said why there is no stream, whatever
 // became of the connection afterwards.
 func isAnswer(err error) bool {
-	_, refused := errors.AsType[*statusError](err)
+	_, refused := errors.AsType[*reconnect.StatusError](err)
 	_, closed := errors.AsType[*disconnectError](err)
 	return refused || closed
 }
@@ -94,8 +95,7 @@ func (s *Source) begin(cursor string) error {
 	return nil
 }
 
-// errForeignCursor is an event.ErrDenied.
-var errForeignCursor = fmt.Errorf("this name belongs to another kind of source, give this one a --name of its own: %w", event.ErrDenied)
+var errForeignCursor = reconnect.Denied("this name belongs to another kind of source: give this one a --name of its own")
 
 // listen notes that a connection stands since now, and gives the gap before it;
 // nil for the first.
@@ -127,7 +127,7 @@ func (s *Source) proved() {
 // Reconnect says when to connect again: at once after a connection that brought
 // something, unless that has just been done; else from 250 ms in steps of it to
 // 16 s; from 5 s doubling to 320 s after an answer that is no stream; from 1 min
-// doubling to 16 min where we come too often.
+// doubling to 16 min where we come too often; later where the server asks for it.
 //
 // Errors: event.ErrDenied for answers and closings that will be the same
 // tomorrow: 401, 403, 404, 406, and the codes 2, 6, 7 of a disconnect message.
@@ -137,12 +137,8 @@ func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) {
 	if errors.Is(err, event.ErrDenied) {
 		return 0, err
 	}
-	status, answered := errors.AsType[*statusError](err)
-	switch {
-	case answered && status.limited():
-		return s.schedule.limited(), nil
-	case answered:
-		return s.schedule.refused(), nil
+	if answer, ok := errors.AsType[*reconnect.StatusError](err); ok {
+		return s.schedule.refused(answer), nil
 	}
 	return s.schedule.failed(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"riffle/pkg/event"
+	"riffle/pkg/reconnect"
 )
 
 // What Twitter asks of those who connect again ("Connecting to a streaming
@@ -24,6 +25,8 @@ const (
 	// without a wait, so that a server that brings a tweet and hangs up is not
 	// hammered.
 	atOnceEvery = 10 * time.Second
+	// patience bounds what a server may ask for.
+	patience = time.Hour
 )
 
 // schedule says how long to wait before the next connection. Its zero value is
@@ -55,16 +58,16 @@ func (s *schedule) failed() time.Duration {
 	return min(time.Duration(s.failures)*failedStep, failedMost)
 }
 
-// refused is the wait after an answer that was no stream.
-func (s *schedule) refused() time.Duration {
+// refused is the wait after an answer that was no stream: longer where it says
+// that we ask too often, or for how long it wants to be left alone.
+func (s *schedule) refused(answer *reconnect.StatusError) time.Duration {
+	after := min(answer.After, patience)
+	if answer.Code == statusEnhanceYourCalm || answer.Code == http.StatusTooManyRequests {
+		s.limits++
+		return max(doubled(limitedFirst, limitedMost, s.limits), after)
+	}
 	s.refusals++
-	return doubled(refusedFirst, refusedMost, s.refusals)
-}
-
-// limited is the wait after an answer that we ask too much.
-func (s *schedule) limited() time.Duration {
-	s.limits++
-	return doubled(limitedFirst, limitedMost, s.limits)
+	return max(doubled(refusedFirst, refusedMost, s.refusals), after)
 }
 
 func doubled(first, most time.Duration, times int) time.Duration {
@@ -77,61 +80,24 @@ func doubled(first, most time.Duration, times int) time.Duration {
 // statusEnhanceYourCalm is Twitter's own for a client that connects too often.
 const statusEnhanceYourCalm = 420
 
-// statusError is an HTTP answer in place of a stream.
-type statusError struct {
-	code int
-	said string
+// advice says what to do about answers that will be the same tomorrow.
+var advice = map[int]string{
+	http.StatusUnauthorized:  "check the keys (RIFFLE_TWITTER_CONSUMER_KEY, …_CONSUMER_SECRET, …_ACCESS_TOKEN, …_ACCESS_TOKEN_SECRET) and this machine's clock, since a signature is good for minutes only",
+	http.StatusForbidden:     "the account of these keys may not read this stream; take keys that may, or another stream in --source",
+	http.StatusNotFound:      "there is no such stream at this host; check the stream and endpoint in --source",
+	http.StatusNotAcceptable: "the server does not take these options; check track, follow and language in --source",
 }
 
-func (e *statusError) Error() string {
-	text := http.StatusText(e.code)
-	if e.code == statusEnhanceYourCalm {
-		text = "Enhance Your Calm"
-	}
-	msg := fmt.Sprintf("server answered %d %s", e.code, text)
-	if e.said != "" {
-		msg += fmt.Sprintf(": %q", e.said)
-	}
-	if advice := e.advice(); advice != "" {
-		msg += "; " + advice
-	}
-	return msg
-}
+// answerSize is how much of an answer is searched for keys; less of it is shown.
+const answerSize = 4 << 10
 
-// limited reports whether the server wants us to come less often.
-func (e *statusError) limited() bool {
-	return e.code == statusEnhanceYourCalm || e.code == http.StatusTooManyRequests
-}
-
-// Is makes a refusal for good event.ErrDenied.
-func (e *statusError) Is(target error) bool { return target == event.ErrDenied && e.advice() != "" }
-
-// advice says what to do about an answer that will be the same tomorrow.
-func (e *statusError) advice() string {
-	switch e.code {
-	case http.StatusUnauthorized:
-		return "check the keys (RIFFLE_TWITTER_CONSUMER_KEY, …_CONSUMER_SECRET, …_ACCESS_TOKEN, …_ACCESS_TOKEN_SECRET) and this machine's clock, since a signature is good for minutes only"
-	case http.StatusForbidden:
-		return "the account of these keys may not read this stream; take keys that may, or another stream in --source"
-	case http.StatusNotFound:
-		return "there is no such stream at this host; check the stream and endpoint in --source"
-	case http.StatusNotAcceptable:
-		return "the server does not take these options; check track, follow and language in --source"
-	}
-	return ""
-}
-
-// saidSize is how much of an answer is worth showing.
-const saidSize = 200
-
-// newStatusError reads what the server said, as far as it repeats none of the
+// newStatusError reads what the server said, and takes out what it repeats of the
 // keys.
-func newStatusError(resp *http.Response, keys Keys) *statusError {
-	said, err := io.ReadAll(io.LimitReader(unpack(resp), saidSize))
-	if err != nil && len(said) == 0 {
-		return &statusError{code: resp.StatusCode}
-	}
-	return &statusError{code: resp.StatusCode, said: strings.TrimSpace(keys.hide(string(said)))}
+func newStatusError(resp *http.Response, keys Keys) error {
+	said, _ := io.ReadAll(io.LimitReader(unpack(resp), answerSize)) // as far as it comes: the status says enough
+	shown := *resp
+	shown.Body = io.NopCloser(strings.NewReader(keys.hide(string(said))))
+	return reconnect.NewStatusError(&shown, advice)
 }
 
 // hide takes the keys out of a text.
@@ -163,13 +129,16 @@ var disconnectNames = map[int]string{
 	disconnectLogout: "admin logout", 8: "internal", 9: "max message limit", 10: "stream exception", 11: "broker stall", 12: "shed load",
 }
 
+// reasonSize is how much of a reason is worth showing.
+const reasonSize = 200
+
 func (e *disconnectError) Error() string {
 	msg := fmt.Sprintf("server closes the stream with code %d", e.Code)
 	if name := disconnectNames[e.Code]; name != "" {
 		msg += " (" + name + ")"
 	}
 	if e.Reason != "" {
-		msg += fmt.Sprintf(": %.*q", saidSize, e.Reason)
+		msg += fmt.Sprintf(": %.*q", reasonSize, e.Reason)
 	}
 	if advice := e.advice(); advice != "" {
 		msg += "; " + advice

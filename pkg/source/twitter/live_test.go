@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"riffle/pkg/event"
+	"riffle/pkg/reconnect"
 	"riffle/pkg/source/sourcetest"
 	"riffle/pkg/source/twitter/twittertest"
 )
@@ -73,6 +74,10 @@ func TestConformance(t *testing.T) {
 			"unavailable":                     {Faults: refuse(503, 8), Waits: seconds(5, 10, 20, 40, 80, 160, 320, 320)},
 			"limited":                         {Faults: refuse(420, 7), Waits: seconds(60, 120, 240, 480, 960, 960, 960)},
 			"limited, in the words of others": {Faults: refuse(429, 2), Waits: seconds(60, 120)},
+			"as the server asks": {
+				Faults: []sourcetest.Fault{{Status: 503, RetryAfter: "90"}, {Status: 429, RetryAfter: "3"}, {Status: 420, RetryAfter: "99999"}},
+				Waits:  seconds(90, 60, 3600),
+			},
 			"other answers that are no stream": {
 				Faults: slices.Concat(refuse(500, 1), refuse(302, 1), refuse(204, 1), refuse(413, 1)), Waits: seconds(5, 10, 20, 40),
 			},
@@ -254,7 +259,7 @@ func TestRefusalsAreToldWithoutKeysAndInTime(t *testing.T) {
 		})}}
 		start := time.Now()
 		_, _, err = collect(t.Context(), New(silent), "", 1)
-		if status, ok := errors.AsType[*statusError](err); !ok || status.code != 503 || time.Since(start) != refusalTime {
+		if status, ok := errors.AsType[*reconnect.StatusError](err); !ok || status.Code != 503 || time.Since(start) != refusalTime {
 			t.Errorf("got %v after %v, want 503 after %v", err, time.Since(start), refusalTime)
 		}
 	})
@@ -340,7 +345,7 @@ func TestQuietStreamIsNoStall(t *testing.T) {
 		if wait, _ := s.Reconnect(io.EOF, true); wait != 0 {
 			t.Errorf("waits %v after a good connection", wait)
 		}
-		if wait, _ := s.Reconnect(&statusError{code: 503}, false); wait != refusedFirst {
+		if wait, _ := s.Reconnect(&reconnect.StatusError{Code: 503}, false); wait != refusedFirst {
 			t.Errorf("waits %v, want %v: the schedule begins anew", wait, refusedFirst)
 		}
 	})
@@ -377,7 +382,7 @@ func TestGapsAreToldWithTheirBounds(t *testing.T) {
 			t.Fatalf("the first connection: gaps %v, %v", gaps, err)
 		}
 		_, gaps, err = collect(t.Context(), s, "", 9)
-		if status, ok := errors.AsType[*statusError](err); len(gaps) != 0 || !ok || status.code != 503 {
+		if status, ok := errors.AsType[*reconnect.StatusError](err); len(gaps) != 0 || !ok || status.Code != 503 {
 			t.Fatalf("a refusal: gaps %v, %v", gaps, err)
 		}
 		time.Sleep(time.Hour)
