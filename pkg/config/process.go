@@ -65,6 +65,7 @@ type Input struct {
 	Source   Source
 	Name     Name
 	Audience Audience
+	Spool    Dir
 	// Twitter signs the requests of twitter: sources.
 	Twitter TwitterKeys
 	// MastodonToken is the access token of the account that reads a mastodon:
@@ -99,7 +100,10 @@ func (in *Input) settings() []Setting {
 	}, in.Twitter.settings()...)
 }
 
-func (in *Input) check() []Mistake {
+func (in *Input) check(state Dir) []Mistake {
+	if in.Spool == "" {
+		in.Spool = Dir(filepath.Join(string(state), "spool"))
+	}
 	if in.Source.URL == "" {
 		return []Mistake{missing("source", sourceExample)}
 	}
@@ -120,7 +124,6 @@ type Ingest struct {
 	Input
 	Buffer    Buffer
 	BufferMax Count // events; 0: no limit of our own
-	Spool     Dir
 }
 
 // NewIngest gives the defaults.
@@ -129,7 +132,7 @@ func NewIngest() *Ingest { return &Ingest{Process: newProcess(ingestDebug)} }
 // Settings lists what can be set.
 func (c *Ingest) Settings() []Setting {
 	return append(append(c.Input.settings(),
-		bufferSetting(&c.Buffer), bufferMaxSetting(&c.BufferMax), spoolSetting(&c.Spool)), c.Process.settings()...)
+		bufferSetting(&c.Buffer), bufferMaxSetting(&c.BufferMax)), c.Process.settings()...)
 }
 
 func bufferSetting(b *Buffer) Setting {
@@ -144,10 +147,6 @@ func bufferMaxSetting(c *Count) Setting {
 	return Setting{Name: "buffer-max", Usage: "events that may wait in the buffer (default no limit but the buffer's own)", Value: c}
 }
 
-func spoolSetting(d *Dir) Setting {
-	return Setting{Name: "spool", Usage: "directory of the disk queue in front of the buffer (default in --state)", Value: d}
-}
-
 func keepSetting(d *Duration) Setting {
 	return Setting{Name: "keep", Usage: "how long events and matches are kept, such as 30d", Value: d}
 }
@@ -159,10 +158,7 @@ func storeAllSetting(s *Switch) Setting {
 // Check finds what is wrong with the settings together.
 func (c *Ingest) Check(env Environ) []Mistake {
 	c.Process.check(env)
-	if c.Spool == "" {
-		c.Spool = Dir(filepath.Join(string(c.State), "spool"))
-	}
-	mistakes := c.Input.check()
+	mistakes := c.Input.check(c.State)
 	if c.Buffer.IsZero() {
 		mistakes = append(mistakes, missing("buffer", bufferExample))
 	}
@@ -302,7 +298,7 @@ func (c *Up) Check(Environ) []Mistake {
 	if c.Store.IsZero() {
 		c.Store = Store{Path: filepath.Join(string(c.Data), StoreFile)}
 	}
-	return append(c.Input.check(), c.Web.check()...)
+	return append(c.Input.check(c.State), c.Web.check()...)
 }
 
 // Files in the data directory of riffle up.

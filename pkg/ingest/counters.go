@@ -18,20 +18,21 @@ type counters struct {
 	retries, fulls                            prometheus.Counter
 	reconnects, restarts, again, gaps, fences prometheus.Counter
 	gapSeconds                                prometheus.Counter
+	spoolFrames, spoolEvents, spoolRefused    prometheus.Counter // nil without a spool
 }
 
 // newCounters registers the metrics with the source's name as a label; nil for
 // no registerer.
-func newCounters(registerer prometheus.Registerer, source string, lag func() time.Duration) (*counters, error) {
+func newCounters(registerer prometheus.Registerer, source string, lag func() time.Duration, spool Spool) (*counters, error) {
 	if registerer == nil {
 		return nil, nil
 	}
 	r := registrar{to: prometheus.WrapRegistererWith(prometheus.Labels{"source": source}, registerer)}
 	c := &counters{
 		kinds:      map[string]bool{},
-		accepted:   r.counter("accepted_total", "Events that the buffer holds. Flat while the source is not quiet: look at riffle_ingest_push_retries_total."),
-		frames:     r.counter("frames_total", "Frames pushed. Many small ones cost Redis memory; a quiet source has no others."),
-		bytes:      r.counter("pushed_bytes_total", "Bytes of frames pushed, compressed."),
+		accepted:   r.counter("accepted_total", "Events that buffer or spool hold. Flat while the source is not quiet: look at riffle_ingest_push_retries_total."),
+		frames:     r.counter("frames_total", "Frames accepted. Many small ones cost Redis memory; a quiet source has no others."),
+		bytes:      r.counter("pushed_bytes_total", "Bytes of these frames, compressed."),
 		retries:    r.counter("push_retries_total", "Calls of the buffer that failed and were tried again. Rising: the buffer is away; see the log for its error."),
 		fulls:      r.counter("buffer_full_total", "Pushes refused because the buffer is full. Rising: the filters do not keep up, or are paused."),
 		reconnects: r.counter("reconnects_total", "Connections to the source that ended and were made again."),
@@ -44,6 +45,14 @@ func newCounters(registerer prometheus.Registerer, source string, lag func() tim
 	c.passedOver = r.vector("passed_over_total", "Known messages that are no posts, by kind. Nothing to do.", "kind")
 	c.lastMessage = r.gauge("last_message_seconds", "When the newest message arrived that the buffer holds, in seconds since 1970. Long ago: the source is quiet or cannot be reached.")
 	r.lag(lag)
+	if spool != nil {
+		c.spoolFrames = r.counter("spooled_frames_total", "Frames that went to the spool. Rising: the buffer is away or full.")
+		c.spoolEvents = r.counter("spooled_events_total", "Events in these frames.")
+		c.spoolRefused = r.counter("spool_refused_events_total", "Events that neither buffer nor spool took, counted at each try; the source is held meanwhile. Free the spool's disk, or mend the buffer.")
+		r.function("spool_frames", "Frames that wait in the spool.", func() float64 { return float64(spool.Depth().Frames) })
+		r.function("spool_events", "Events that wait in the spool.", func() float64 { return float64(spool.Depth().Events) })
+		r.function("spool_bytes", "Bytes of the spool's files.", func() float64 { return float64(spool.Depth().Bytes) })
+	}
 	rejected := r.vector("rejected_total", "Messages of which no event could be made, by reason. Rising: the network changed its format, or the input is not what --source says.", "reason")
 	for _, reason := range event.Reasons() {
 		c.rejected = append(c.rejected, rejected.WithLabelValues(reason.String()))
@@ -70,10 +79,12 @@ func (r *registrar) gauge(name, help string) prometheus.Gauge {
 }
 
 func (r *registrar) lag(lag func() time.Duration) {
-	r.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "riffle", Subsystem: "ingest", Name: "lag_seconds",
-		Help: "Age of the oldest message in hand that the buffer does not hold. Growing: the buffer is away or full.",
-	}, func() float64 { return lag().Seconds() }))
+	r.function("lag_seconds", "Age of the oldest message in hand that the buffer does not hold. Growing: the buffer is away or full.",
+		func() float64 { return lag().Seconds() })
+}
+
+func (r *registrar) function(name, help string, value func() float64) {
+	r.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "riffle", Subsystem: "ingest", Name: name, Help: help}, value))
 }
 
 func (r *registrar) vector(name, help, label string) *prometheus.CounterVec {
@@ -127,6 +138,22 @@ func (c *counters) retry(full bool) {
 		c.fulls.Inc()
 	default:
 		c.retries.Inc()
+	}
+}
+
+func (c *counters) spooled(entries []event.Entry) {
+	if c == nil {
+		return
+	}
+	c.spoolFrames.Add(float64(len(entries)))
+	for _, e := range entries {
+		c.spoolEvents.Add(float64(e.Frame.Events))
+	}
+}
+
+func (c *counters) refuse(events int) {
+	if c != nil {
+		c.spoolRefused.Add(float64(events))
 	}
 }
 

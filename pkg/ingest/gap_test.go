@@ -78,10 +78,10 @@ func TestGapIsTold(t *testing.T) {
 func TestLostFramesAreAGap(t *testing.T) {
 	t.Parallel()
 	in := newIngest(t, &script{forward: true}, newChain())
-	p := in.newPushing(event.FrameID{})
+	p := in.newPushing(&event.Position{})
 	for i := range byte(4) {
 		size := recentBytes / 2
-		p.recent.add(pushed{frame: event.Frame{ID: event.FrameID{i + 1}, Oldest: event.Time(i + 1), Data: make([]byte, size)}})
+		p.recent.add(event.Entry{Frame: event.Frame{ID: event.FrameID{i + 1}, Oldest: event.Time(i + 1), Data: make([]byte, size)}})
 		p.prev = event.FrameID{i + 1}
 	}
 	if _, err := p.goBack(event.Position{Frame: event.FrameID{1}}); err != nil {

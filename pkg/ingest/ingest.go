@@ -4,7 +4,8 @@
 // It owns the source's cursor, which the buffer stores in the same step as the
 // frame that it belongs to, and the loop that connects a source again, whose
 // schedule the source gives. Nothing is dropped because the buffer is away or
-// full: a source that can be read again simply waits.
+// full: a source that can be read again simply waits, one that can't goes to the
+// spool on this host's disk.
 package ingest
 
 import (
@@ -88,6 +89,9 @@ type Config struct {
 	Audience []string
 	// Switch pauses the stage; nil: nobody does.
 	Switch Switch
+	// Spool takes frames while the buffer takes none; nil, and for a source that
+	// can be read again: the source waits.
+	Spool Spool
 	// Depths and Memory keep the cursor for a buffer that is emptied; nil: it is
 	// forgotten with the buffer.
 	Depths     Depths
@@ -103,6 +107,7 @@ type Ingest struct {
 	pusher   Pusher
 	audience []string
 	gate     Switch
+	spool    Spool
 	depths   Depths
 	memory   Memory
 	log      *zap.Logger
@@ -112,6 +117,8 @@ type Ingest struct {
 	state    *state
 	rejected *sampler
 	gapped   *sampler
+	refusals *sampler
+	diverts  *sampler
 }
 
 // New makes an Ingest; Run starts it.
@@ -119,7 +126,11 @@ type Ingest struct {
 // Errors: counters that are registered already.
 func New(c Config) (*Ingest, error) {
 	state := newState()
-	counters, err := newCounters(c.Registerer, c.Name, state.lag)
+	spool := c.Spool
+	if c.Source.Replays() {
+		spool = nil
+	}
+	counters, err := newCounters(c.Registerer, c.Name, state.lag, spool)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: register counters: %w", err)
 	}
@@ -129,6 +140,7 @@ func New(c Config) (*Ingest, error) {
 		pusher:   c.Pusher,
 		audience: c.Audience,
 		gate:     cmp.Or[Switch](c.Switch, noSwitch{}),
+		spool:    spool,
 		depths:   c.Depths,
 		memory:   c.Memory,
 		log:      c.Log.With(zap.String(obs.Component, "ingest"), zap.String(obs.Source, c.Name)),
@@ -138,6 +150,8 @@ func New(c Config) (*Ingest, error) {
 		state:    state,
 		rejected: newSampler(),
 		gapped:   newSampler(),
+		refusals: newSampler(),
+		diverts:  newSampler(),
 	}, nil
 }
 
@@ -180,9 +194,9 @@ func (in *Ingest) turns(ctx context.Context) error {
 
 // turn reads the source until it ends for good or ctx ends.
 func (in *Ingest) turn(ctx context.Context) error {
-	pos, err := in.hold(ctx)
+	at, err := in.begin(ctx)
 	for err == nil {
-		err = in.session(ctx, in.recall(pos))
+		err = in.session(ctx, at)
 		var back *backError
 		switch {
 		case err == nil:
@@ -195,9 +209,10 @@ func (in *Ingest) turn(ctx context.Context) error {
 			in.log.Warn("buffer went back; source is read again from there",
 				zap.String(obs.Cursor, back.at.Cursor), zap.Stringer(obs.FrameID, back.at.Frame))
 			in.counters.restart()
-			pos, err = back.at, nil
+			pos := in.recall(back.at)
+			at, err = &pos, nil
 		case errors.Is(err, event.ErrFenced):
-			pos, err = in.hold(ctx)
+			at, err = in.begin(ctx)
 		}
 	}
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
@@ -205,6 +220,24 @@ func (in *Ingest) turn(ctx context.Context) error {
 	}
 	in.state.fail(err)
 	return fmt.Errorf("ingest: %w", err)
+}
+
+// begin takes the source's name and returns where to read from; nil when a source
+// with a spool is read before the buffer can be asked.
+func (in *Ingest) begin(ctx context.Context) (*event.Position, error) {
+	if in.spool != nil {
+		if _, err := in.pusher.Position(ctx); retry.IsTransient(err) && ctx.Err() == nil {
+			in.state.fail(err)
+			in.log.Warn("buffer is away; the source is read into the spool", zap.NamedError(obs.Error, err))
+			return nil, nil
+		}
+	}
+	pos, err := in.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pos = in.recall(pos)
+	return &pos, nil
 }
 
 // hold takes the source's name and returns where its chain stands. While another
@@ -246,7 +279,16 @@ func (in *Ingest) release(ctx context.Context) {
 func (in *Ingest) Summary() Summary { return in.totals.summary() }
 
 // Status says how the stage is doing. It may be called at any time.
-func (in *Ingest) Status() Status { return in.state.status(in.totals) }
+func (in *Ingest) Status() Status {
+	s := in.state.status(in.totals)
+	if in.spool != nil {
+		s.Spool = in.spool.Depth()
+		if s.Spool.Oldest != 0 {
+			s.Lag = max(s.Lag, time.Since(s.Spool.Oldest.Std()))
+		}
+	}
+	return s
+}
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }
 

@@ -216,8 +216,8 @@ func TestRefusalOfTheRightSuccessorEndsTheStage(t *testing.T) {
 func TestRecentIsBounded(t *testing.T) {
 	t.Parallel()
 	r := recent{base: event.FrameID{}}
-	frame := func(i int) pushed {
-		return pushed{frame: event.Frame{ID: event.FrameID{byte(i), byte(i >> 8)}, Data: make([]byte, recentBytes/10)}}
+	frame := func(i int) event.Entry {
+		return event.Entry{Frame: event.Frame{ID: event.FrameID{byte(i), byte(i >> 8)}, Data: make([]byte, recentBytes/10)}}
 	}
 	for i := 1; i <= 50; i++ {
 		r.add(frame(i))

@@ -10,13 +10,7 @@ const (
 	recentOverhead = 256
 )
 
-// pushed is a frame with the source's cursor after it.
-type pushed struct {
-	frame  event.Frame
-	cursor string
-}
-
-func (p pushed) size() int { return cap(p.frame.Data) + recentOverhead }
+func sizeOf(e event.Entry) int { return cap(e.Frame.Data) + recentOverhead }
 
 // recentMarks is how many of the frames before those the times are known of.
 const recentMarks = 4096
@@ -24,7 +18,7 @@ const recentMarks = 4096
 // recent keeps the newest frames that were pushed.
 type recent struct {
 	base   event.FrameID // the frame before the oldest kept
-	frames []pushed
+	frames []event.Entry
 	size   int
 	marks  []mark // of frames before base, and base
 }
@@ -35,14 +29,14 @@ type mark struct {
 	oldest event.Time
 }
 
-func (r *recent) add(p pushed) {
+func (r *recent) add(p event.Entry) {
 	r.frames = append(r.frames, p)
-	r.size += p.size()
+	r.size += sizeOf(p)
 	for r.size > recentBytes && len(r.frames) > 1 {
-		r.base = r.frames[0].frame.ID
-		r.mark(mark{r.base, r.frames[0].frame.Oldest})
-		r.size -= r.frames[0].size()
-		r.frames[0] = pushed{} // frees the bytes before append moves the rest
+		r.base = r.frames[0].Frame.ID
+		r.mark(mark{r.base, r.frames[0].Frame.Oldest})
+		r.size -= sizeOf(r.frames[0])
+		r.frames[0] = event.Entry{} // frees the bytes before append moves the rest
 		r.frames = r.frames[1:]
 	}
 }
@@ -68,11 +62,11 @@ func (r *recent) time(id event.FrameID) event.Time {
 
 // cut takes out the frames after the one with id at, oldest first. Where that
 // one is not known it takes out all, and says so.
-func (r *recent) cut(at event.FrameID) (after []pushed, known bool) {
+func (r *recent) cut(at event.FrameID) (after []event.Entry, known bool) {
 	keep, known := r.find(at)
 	after = append(after, r.frames[keep:]...)
 	for _, p := range after {
-		r.size -= p.size()
+		r.size -= sizeOf(p)
 	}
 	clear(r.frames[keep:])
 	r.frames = r.frames[:keep]
@@ -88,7 +82,7 @@ func (r *recent) find(at event.FrameID) (int, bool) {
 		return 0, true
 	}
 	for i := len(r.frames); i > 0; i-- {
-		if r.frames[i-1].frame.ID == at {
+		if r.frames[i-1].Frame.ID == at {
 			return i, true
 		}
 	}

@@ -33,6 +33,11 @@ func (s *sampler) error(log *zap.Logger, msg string, fields ...zap.Field) {
 	s.write(log.Error, msg, fields)
 }
 
+// info does likewise with news.
+func (s *sampler) info(log *zap.Logger, msg string, fields ...zap.Field) {
+	s.write(log.Info, msg, fields)
+}
+
 func (s *sampler) write(line func(string, ...zap.Field), msg string, fields []zap.Field) {
 	skipped, pass := s.pass(time.Now())
 	if !pass {

@@ -23,14 +23,16 @@ func (e *backError) Error() string {
 	return fmt.Sprintf("buffer went back to frame %s", e.at.Frame)
 }
 
-// session reads the source from pos until it ends, ctx ends, or the source must
-// be read again from another position.
+// session reads the source from where the buffer stands until it ends, ctx ends,
+// or the source must be read again from another position. Without a position,
+// which a source with a spool does not need, it is found on the way.
 //
 //	source -> read -> gatherer --work--> workers
-//	                     └──────order──────┴──> pushing -> buffer
+//	                     └──────order──────┴──> pushing ──────────> buffer
+//	                                               └──> spool ───────┘
 //
 // Chunks in hand when a session fails are given up: they were not accepted.
-func (in *Ingest) session(ctx context.Context, pos event.Position) error {
+func (in *Ingest) session(ctx context.Context, at *event.Position) error {
 	draining, cancel := drainContext(ctx, in.patience)
 	defer cancel()
 	group, working := errgroup.WithContext(draining)
@@ -39,11 +41,15 @@ func (in *Ingest) session(ctx context.Context, pos event.Position) error {
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 
+	cursor := ""
+	if at != nil {
+		cursor = at.Cursor
+	}
 	g := newGatherer(2*in.workers + 2)
 	var readErr error // does not end the group: what was read before is still pushed
 	group.Go(func() error {
 		defer g.close()
-		readErr = in.read(reading, pos.Cursor, g)
+		readErr = in.read(reading, cursor, g)
 		return nil
 	})
 	for range in.workers {
@@ -52,8 +58,8 @@ func (in *Ingest) session(ctx context.Context, pos event.Position) error {
 			return nil
 		})
 	}
-	p := in.newPushing(pos.Frame)
-	group.Go(func() error { return p.run(working, g) })
+	p := in.newPushing(at)
+	group.Go(func() error { return p.run(working, ctx, g) })
 
 	err := group.Wait()
 	if errors.Is(err, errDrainTime) {

@@ -17,6 +17,7 @@ const (
 	StateStarting     State = "starting"
 	StateReading      State = "reading"
 	StateReconnecting State = "reconnecting" // waits until the source may be connected again
+	StateSpooling     State = "spooling"     // the spool is not empty; the buffer takes what is in it
 	StateFull         State = "buffer_full"
 	StateAway         State = "buffer_away"
 	StateStandby      State = "standby" // another ingest writes this source
@@ -34,6 +35,8 @@ type Status struct {
 	// Lag is the age of the oldest message in hand that the buffer does not hold
 	// yet; 0 when there is none.
 	Lag time.Duration
+	// Spool is what waits on this host's own disk.
+	Spool event.Depth
 	// LastMessage is when the newest message arrived that the buffer holds; zero
 	// before the first.
 	LastMessage time.Time
@@ -55,6 +58,7 @@ type state struct {
 	mu      sync.Mutex
 	reader  State
 	buffers State // full, away or neither
+	spooled bool  // frames go to the spool
 	holding time.Time
 	last    time.Time
 	err     string
@@ -83,6 +87,12 @@ func (s *state) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err, s.errAt = err.Error(), time.Now()
+}
+
+func (s *state) spool(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spooled = on
 }
 
 // hold notes since when the oldest message in hand is there; zero: there is none.
@@ -123,6 +133,9 @@ func (s *state) status(t *totals) Status {
 	switch s.reader {
 	case StateStandby, StatePaused, StateEnded, StateStopped:
 	default:
+		if s.spooled {
+			st.State = StateSpooling
+		}
 		if s.buffers != "" {
 			st.State = s.buffers
 		}
