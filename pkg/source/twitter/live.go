@@ -42,7 +42,7 @@ type Source struct {
 
 	mu       sync.Mutex
 	schedule schedule
-	heard    time.Time // until when a connection stood; zero before the first
+	heard    time.Time // until when nothing is missing; zero before the first connection
 }
 
 // New makes a source of c; it connects when it is read.
@@ -110,7 +110,7 @@ func (s *Source) listen(now time.Time) *event.Gap {
 	return &event.Gap{From: event.TimeOf(from), To: event.TimeOf(now), Why: "there was no connection, and Twitter repeats nothing"}
 }
 
-// hear notes that a connection stood until now.
+// hear notes that what came until now was heard.
 func (s *Source) hear(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +182,7 @@ type connection struct {
 	emit   func(event.Message) error
 	stall  *time.Timer
 	begun  time.Time
-	cursor []byte // when the newest bytes came
+	cursor []byte // when the newest whole messages came
 	good   bool
 	notice *disconnectError // that the server told of the end
 	lines  lines
@@ -215,15 +215,9 @@ func (c *connection) read(body io.Reader) error {
 		c.stall.Reset(stallTime)
 		n, err := body.Read(c.lines.room())
 		c.stall.Stop()
-		if n > 0 {
-			c.hear(time.Now())
-		}
 		c.lines.grow(n)
-		for msg, whole := c.lines.next(); whole; msg, whole = c.lines.next() {
-			if err := c.take(msg); err != nil {
-				return err
-			}
-			c.prove(msg)
+		if takeErr := c.takeAll(time.Now()); takeErr != nil {
+			return takeErr
 		}
 		if err != nil {
 			return c.end(err)
@@ -231,10 +225,22 @@ func (c *connection) read(body io.Reader) error {
 	}
 }
 
-// hear notes that bytes have come.
-func (c *connection) hear(now time.Time) {
-	c.source.hear(now)
+// takeAll hands on the messages that are whole, and notes that the stream was
+// heard until they came.
+func (c *connection) takeAll(now time.Time) error {
+	msg, whole := c.lines.next()
+	if !whole {
+		return nil
+	}
 	c.cursor = now.UTC().AppendFormat(c.cursor[:0], cursorFormat)
+	for ; whole; msg, whole = c.lines.next() {
+		if err := c.take(msg); err != nil {
+			return err
+		}
+		c.prove(msg)
+	}
+	c.source.hear(now)
+	return nil
 }
 
 // end hands on a last message that lacks its end: all of it, or the half that

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -602,5 +603,128 @@ func TestParse(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%s: error %q tells a password", spec, err)
 		}
+	}
+}
+
+// An hour with a server that does whatever comes to its mind: what went whole to
+// a stream comes, once and in order, and all else was sent in a stretch that is
+// told as a gap.
+func TestAnHourOfMisdeeds(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, 6))
+				server := twittertest.NewGzip()
+				if seed%2 == 0 {
+					server = twittertest.New()
+				}
+				server.Misbehave(append([]sourcetest.Fault{{}}, moods(random, 300)...)...)
+				f := &hearer{source: pipe(t, server)}
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					f.follow(ctx)
+				}()
+				synctest.Wait()
+				posted := map[string]event.Time{}
+				for begun := time.Now(); time.Since(begun) < time.Hour; time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond) {
+					server.Post()
+					posted[server.Key(len(posted))] = event.TimeOf(time.Now())
+					if random.IntN(200) == 0 {
+						server.Down()
+						time.Sleep(time.Duration(random.IntN(600)) * time.Second)
+						server.Up()
+					}
+				}
+				server.Down() // so that the last gap ends
+				server.Up()
+				time.Sleep(calm)
+				cancel()
+				<-done
+				f.check(t, server.Sent(), posted)
+			})
+		})
+	}
+}
+
+// calm is longer than all that a source waits for.
+const calm = 2 * time.Hour
+
+// moods are faults of all kinds.
+func moods(random *rand.Rand, n int) (faults []sourcetest.Fault) {
+	for range n {
+		fault := sourcetest.Fault{After: random.IntN(30), Misdeed: sourcetest.Misdeed(random.IntN(int(sourcetest.Duplicate) + 1))}
+		switch random.IntN(8) {
+		case 0:
+			fault = sourcetest.Fault{Status: []int{500, 502, 503, 302, 200, 204}[random.IntN(6)]}
+		case 1:
+			if random.IntN(4) == 0 {
+				fault = sourcetest.Fault{Status: 420}
+			}
+		}
+		faults = append(faults, fault)
+	}
+	return faults
+}
+
+// hearer reads a source as ingest does.
+type hearer struct {
+	source *Source
+	keys   []string // of tweets, each once
+	gaps   []event.Gap
+	err    error
+}
+
+func (h *hearer) follow(ctx context.Context) {
+	decoder, cursor, seen := h.source.NewDecoder(), "", map[string]bool{}
+	for ctx.Err() == nil {
+		err := h.source.Read(ctx, cursor, func(m event.Message) error {
+			if m.Gap != nil {
+				h.gaps = append(h.gaps, *m.Gap)
+				return nil
+			}
+			cursor = string(m.Cursor)
+			var ev event.Event
+			if decoder.Decode(&ev, m.Data) == nil && !seen[ev.Key] {
+				h.keys = append(h.keys, strings.Clone(ev.Key))
+				seen[h.keys[len(h.keys)-1]] = true
+			}
+			return ctx.Err()
+		})
+		wait, giveUp := h.source.Reconnect(err, true)
+		if giveUp != nil && ctx.Err() == nil {
+			h.err = giveUp
+			return
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (h *hearer) check(t *testing.T, sent []string, posted map[string]event.Time) {
+	t.Helper()
+	if h.err != nil {
+		t.Errorf("gave up: %v", h.err)
+	}
+	if diff := cmp.Diff(sent, h.keys); diff != "" {
+		t.Errorf("tweets (-sent +come):\n%s", diff)
+	}
+	missing := 0
+	for key, at := range posted {
+		if slices.Contains(h.keys, key) {
+			continue
+		}
+		missing++
+		if !slices.ContainsFunc(h.gaps, func(g event.Gap) bool { return g.From <= at && at <= g.To }) {
+			t.Errorf("%s of %v did not come, and no gap tells of that time", key, at.Std())
+		}
+	}
+	if missing == 0 || len(h.keys) < 200 || len(h.gaps) < 5 {
+		t.Errorf("%d came, %d are missing, %d gaps: the test shows little", len(h.keys), missing, len(h.gaps))
 	}
 }
