@@ -77,7 +77,7 @@ type API struct {
 
 	counters *counters
 	tokens   *tokenCache
-	rounds   *rounds
+	versions *versions
 	pages    *pageCache
 	news     *news
 	health   *health
@@ -103,15 +103,16 @@ func New(config Config) (*API, error) {
 	if now == nil {
 		now = time.Now
 	}
+	versions := newVersions(config.Store, now)
 	a := &API{
 		store: config.Store, depths: config.Depths, stages: config.Stages,
 		switches: cmp.Or[Switches](config.Switches, noSwitches{}), gate: cmp.Or[Switch](config.Switch, noSwitch{}),
 		log: config.Log, now: now, version: config.Version,
 		counters: counters,
-		tokens:   newTokenCache(config.Store, now, config.Log),
-		rounds:   newRounds(config.Store),
+		tokens:   newTokenCache(config.Store, versions.tokens, now, config.Log),
+		versions: versions,
 		pages:    newPageCache(now),
-		news:     newNews(config.Store, config.Log),
+		news:     newNews(versions, config.Log),
 		health:   &health{store: config.Store, log: config.Log, gauge: counters},
 		recent:   &recent{reader: config.Store, now: now},
 		origin:   http.NewCrossOriginProtection(),
@@ -200,12 +201,13 @@ func (a *API) mux(page map[string]*pageFile) *http.ServeMux {
 func (a *API) Handler() http.Handler { return a.frame(a.routes) }
 
 // Run keeps the background parts going until ctx ends: it wakes who waits for
-// news, looks at the store, and writes when tokens were used. After it, nobody
-// waits any longer, and the API can only be let go.
+// news, reads pages ahead, looks at the store, and writes when tokens were used.
+// After it, nobody waits any longer, and the API can only be let go.
 func (a *API) Run(ctx context.Context) error {
 	defer a.stopOnce.Do(func() { close(a.stopping) })
 	var parts sync.WaitGroup
 	parts.Go(func() { a.news.run(ctx) })
+	parts.Go(func() { a.warm(ctx) })
 	parts.Go(func() { a.health.run(ctx) })
 	parts.Go(func() { a.touchTokens(ctx) })
 	<-ctx.Done()

@@ -323,7 +323,7 @@ func TestTokenCache(t *testing.T) {
 
 func TestTokenCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	cache := newTokenCache(newMemory(time.Now), time.Now, zap.NewNop())
+	cache := newTokenCache(newMemory(time.Now), nil, time.Now, zap.NewNop())
 	for i := range uint64(tokenEntries + 10) {
 		var hash [32]byte
 		binary.LittleEndian.PutUint64(hash[:], i)
@@ -410,7 +410,7 @@ func TestWaitSkipsWhatIsFilteredOut(t *testing.T) {
 	t.Parallel()
 	waiting(t, func(t *testing.T, w *world, m *memory, _ func()) {
 		reader := w.token(t, w.alice, auth.Read)
-		next := into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
+		next := cursorOf(m.number)
 		time.AfterFunc(1*time.Second, func() { keep(t, m, w.alice.ID, "test:1", "text", "other", 1) })
 		time.AfterFunc(2*time.Second, func() { keep(t, m, w.alice.ID, "test:2", "text", "wanted", 1) })
 		page := w.do(t, reader, "GET /v1/matches?tag=wanted&wait=25s&after="+next, "").want(t, http.StatusOK)

@@ -72,7 +72,7 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	q.User = token.User
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
-	last, err := a.rounds.last(ctx, q.User)
+	last, err := a.versions.last(ctx, q.User)
 	if err != nil {
 		return err
 	}

@@ -46,22 +46,31 @@ func (a *API) listMatches(w http.ResponseWriter, r *http.Request, who *identity)
 	return a.pollMatches(w, r, who, q.Query)
 }
 
+// The names of headers in the form that http.Header keeps them in: to find it
+// costs more than all else that is done about them.
+const (
+	etagKey       = "Etag"
+	rateKey       = "Ratelimit"
+	ratePolicyKey = "Ratelimit-Policy"
+)
+
 // revalidate lets a client keep an answer, and ask each time whether it is good.
 var revalidate = []string{"private, no-cache"}
 
 // pollMatches answers at once, with 304 where the client has the answer.
 func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity, q event.Query) error {
-	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
-	defer cancel()
 	// Read before the page: a change between the two makes the tag older than
 	// the page, and the next poll reads once too often, never too seldom.
-	last, err := a.rounds.last(ctx, q.User)
+	last, err := a.versions.last(r.Context(), q.User)
 	if err != nil {
 		return err
 	}
+	if isNewest(&q) {
+		a.versions.polls(&q)
+	}
 	tag := a.pageTag(last, &q)
 	header := w.Header()
-	header.Set("ETag", tag)
+	header[etagKey] = []string{tag}
 	header["Cache-Control"] = revalidate
 	if hasTag(r.Header.Get("If-None-Match"), tag) {
 		a.refund(header, who.entry)
@@ -70,6 +79,8 @@ func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity,
 	}
 	body, ok := a.pages.get(tag)
 	if !ok {
+		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+		defer cancel()
 		if body, err = a.readPage(ctx, q, last); err != nil {
 			return err
 		}
@@ -174,7 +185,7 @@ func (a *API) awaitMatches(ctx context.Context, who *identity, q matchQuery) (ev
 func (a *API) readNow(ctx context.Context, q event.Query) (int64, event.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	last, err := a.rounds.last(ctx, q.User)
+	last, err := a.versions.last(ctx, q.User)
 	if err != nil {
 		return 0, event.Page{}, err
 	}

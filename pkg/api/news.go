@@ -12,29 +12,21 @@ import (
 )
 
 const (
-	// newsEvery is how often the store is asked for the last numbers of the
-	// users that somebody waits for. It bounds what waiting adds to a match's
-	// delay.
-	newsEvery = 50 * time.Millisecond
+	// newsEvery is how often the store is asked for news while somebody waits or
+	// has polled of late. It bounds what waiting adds to a match's delay.
+	newsEvery = 20 * time.Millisecond
 	// newsPause is how long asking rests after a failure.
 	newsPause = time.Second
 )
 
-// NumberReader tells how far a user's changes have come.
-type NumberReader interface {
-	// LastNumber gives the number of the user's newest change; 0: none.
-	LastNumber(ctx context.Context, user int64) (int64, error)
-}
-
 // news wakes the readers that wait for a change of a user's matches. However
-// many wait, each user costs one question per round, and none when nobody waits.
+// many wait, a round costs one question, and none when nobody is there.
 type news struct {
-	numbers NumberReader
-	log     *zap.Logger
+	versions *versions
+	log      *zap.Logger
 
 	mu      sync.Mutex
 	watched map[int64]*watch
-	begun   chan struct{} // holds one signal once somebody waits
 }
 
 // watch is a user that somebody waits for.
@@ -44,8 +36,8 @@ type watch struct {
 	changed chan struct{} // closed when last grows
 }
 
-func newNews(numbers NumberReader, log *zap.Logger) *news {
-	return &news{numbers: numbers, log: log, watched: map[int64]*watch{}, begun: make(chan struct{}, 1)}
+func newNews(versions *versions, log *zap.Logger) *news {
+	return &news{versions: versions, log: log, watched: map[int64]*watch{}}
 }
 
 // wait returns true once the user has a change with a number above seen, false
@@ -67,6 +59,7 @@ func (n *news) wait(ctx context.Context, user, seen int64) bool {
 }
 
 func (n *news) join(user int64) *watch {
+	n.versions.wake()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w, ok := n.watched[user]
@@ -75,10 +68,6 @@ func (n *news) join(user int64) *watch {
 		n.watched[user] = w
 	}
 	w.readers++
-	select {
-	case n.begun <- struct{}{}:
-	default:
-	}
 	return w
 }
 
@@ -100,19 +89,14 @@ func (n *news) state(w *watch) (last int64, changed <-chan struct{}) {
 func (n *news) run(ctx context.Context) {
 	for {
 		users := n.users()
-		if len(users) == 0 {
-			select {
-			case <-n.begun:
-				continue
-			case <-ctx.Done():
-				return
-			}
+		if len(users) == 0 && !n.versions.rest(ctx) {
+			return
 		}
 		pause := newsEvery
 		if err := n.ask(ctx, users); err != nil {
 			pause = newsPause
 			if ctx.Err() == nil && !retry.IsTransient(err) {
-				n.log.Warn("last numbers not read", zap.NamedError(obs.Error, err))
+				n.log.Warn("news not read", zap.NamedError(obs.Error, err))
 			}
 		}
 		if !sleep(ctx, pause) {
@@ -134,26 +118,33 @@ func (n *news) users() []int64 {
 func (n *news) ask(ctx context.Context, users []int64) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	for _, user := range users {
-		last, err := n.numbers.LastNumber(ctx, user)
+	if err := n.versions.renew(ctx); err != nil {
+		return err
+	}
+	known, unknown := n.versions.of(users)
+	for _, user := range unknown {
+		last, err := n.versions.last(ctx, user)
 		if err != nil {
 			return err
 		}
-		n.tell(user, last)
+		known[user] = last
 	}
+	n.tell(known)
 	return nil
 }
 
-func (n *news) tell(user, last int64) {
+func (n *news) tell(known map[int64]int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	w, ok := n.watched[user]
-	if !ok || last <= w.last {
-		return
+	for user, last := range known {
+		w, ok := n.watched[user]
+		if !ok || last <= w.last {
+			continue
+		}
+		w.last = last
+		close(w.changed)
+		w.changed = make(chan struct{})
 	}
-	w.last = last
-	close(w.changed)
-	w.changed = make(chan struct{})
 }
 
 // sleep waits for d; false says that ctx ended first.

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,75 +73,4 @@ func TestPagesAreReadOnce(t *testing.T) {
 	if other := w.do(t, w.token(t, w.bob, auth.Read), "GET /v1/matches", ""); other.body == last {
 		t.Errorf("got the page of another: %s", other.body)
 	}
-}
-
-// slow answers each question about numbers after a second.
-type slow struct {
-	mu    sync.Mutex
-	last  int64
-	asked int
-}
-
-func (s *slow) LastNumber(ctx context.Context, _ int64) (int64, error) {
-	s.mu.Lock()
-	s.asked++
-	last := s.last
-	s.mu.Unlock()
-	if !sleep(ctx, time.Second) {
-		return 0, ctx.Err()
-	}
-	return last, nil
-}
-
-// TestRounds asks while answers are on their way: the questions are shared, and
-// nobody gets an answer from before the question.
-func TestRounds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := &slow{}
-		rounds := newRounds(store)
-		var askers sync.WaitGroup
-		for i := range int64(10) {
-			for range 100 {
-				askers.Go(func() {
-					if got, err := rounds.last(t.Context(), 1); err != nil || got < i {
-						t.Errorf("got %d, %v, want at least %d", got, err, i)
-					}
-				})
-			}
-			synctest.Wait()
-			time.Sleep(300 * time.Millisecond)
-			store.mu.Lock()
-			store.last = i + 1
-			store.mu.Unlock()
-		}
-		askers.Wait()
-		if store.asked > 6 {
-			t.Errorf("got %d questions in about 4 s, want one at a time", store.asked)
-		}
-		if len(rounds.running) != 0 {
-			t.Errorf("got %d rounds left, want none", len(rounds.running))
-		}
-	})
-}
-
-func TestRoundsOutliveTheFirstAsker(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		rounds := newRounds(&slow{last: 7})
-		ctx, leave := context.WithCancel(t.Context())
-		var askers sync.WaitGroup
-		ask := func(ctx context.Context) { // the second round: one asks for both
-			got, err := rounds.last(ctx, 1)
-			if ctx.Err() == nil && (err != nil || got != 7) {
-				t.Errorf("got %d, %v, want 7", got, err)
-			}
-		}
-		for _, ctx := range []context.Context{t.Context(), ctx, t.Context()} {
-			askers.Go(func() { ask(ctx) })
-			synctest.Wait() // each in its turn: the one who leaves is first of its round
-		}
-		leave()
-		askers.Wait()
-	})
 }

@@ -61,8 +61,8 @@ func (a *API) charge(header http.Header, entry *tokenEntry) error {
 	left := entry.allowed.left
 	entry.mu.Unlock()
 
-	header.Set("RateLimit-Policy", a.ratePolicy)
-	header.Set("RateLimit", rateHeader(left, a.rate))
+	header[ratePolicyKey] = []string{a.ratePolicy}
+	header[rateKey] = []string{rateHeader(left, a.rate)}
 	if ok {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (a *API) refund(header http.Header, entry *tokenEntry) {
 	entry.allowed.left++
 	left := entry.allowed.left
 	entry.mu.Unlock()
-	header.Set("RateLimit", rateHeader(left, a.rate))
+	header[rateKey] = []string{rateHeader(left, a.rate)}
 }
 
 // rateHeader tells what is left, and in how many seconds all of it is back.

@@ -38,10 +38,12 @@ type TokenKeeper interface {
 	TouchToken(ctx context.Context, id int64, at time.Time) error
 }
 
-// tokenCache remembers tokens for a moment, so that a busy one costs one
-// lookup a second.
+// tokenCache remembers tokens, so that a busy one costs one lookup a second at
+// most, and none while the store says that no token changed.
 type tokenCache struct {
 	keeper TokenKeeper
+	// number gives that of the newest change of any token, and when it was read.
+	number func() (int64, time.Time)
 	now    func() time.Time
 	log    *zap.Logger
 
@@ -59,15 +61,16 @@ type tokenEntry struct {
 	mu      sync.Mutex // held while looking up, so that one asks for all
 	checked time.Time
 	revoked int64 // the cache's count when the lookup began
+	number  int64 // of the newest change of any token then, or before
 	token   auth.Token
 	err     error // nil or auth.ErrUnknownToken
 	touched time.Time
 	allowed allowance
 }
 
-func newTokenCache(keeper TokenKeeper, now func() time.Time, log *zap.Logger) *tokenCache {
+func newTokenCache(keeper TokenKeeper, number func() (int64, time.Time), now func() time.Time, log *zap.Logger) *tokenCache {
 	return &tokenCache{
-		keeper: keeper, now: now, log: log,
+		keeper: keeper, number: number, now: now, log: log,
 		entries: map[[32]byte]*tokenEntry{}, used: map[int64]time.Time{},
 	}
 }
@@ -81,7 +84,7 @@ func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (aut
 	entry := c.entry(hash)
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
-	if c.now().Sub(entry.checked) >= tokenFresh || entry.revoked != c.revoked.Load() {
+	if !c.believes(entry) {
 		if err := c.refresh(ctx, hash, entry); err != nil {
 			if !offline || c.now().Sub(entry.checked) > tokenGrace {
 				return auth.Token{}, entry, err
@@ -90,6 +93,24 @@ func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (aut
 	}
 	token, err := c.judge(hash, entry)
 	return token, entry, err
+}
+
+// believes reports whether the last lookup still holds: it is new enough, or no
+// token has changed since.
+func (c *tokenCache) believes(entry *tokenEntry) bool {
+	if entry.revoked != c.revoked.Load() {
+		return false
+	}
+	now := c.now()
+	if now.Sub(entry.checked) < tokenFresh {
+		return true
+	}
+	number, read := c.number()
+	if number != entry.number || now.Sub(read) >= tokenFresh {
+		return false
+	}
+	entry.checked = read
+	return true
 }
 
 func (c *tokenCache) entry(hash [32]byte) *tokenEntry {
@@ -124,11 +145,13 @@ func (c *tokenCache) refresh(ctx context.Context, hash [32]byte, entry *tokenEnt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	began, revoked := c.now(), c.revoked.Load()
+	number, _ := c.number()
 	token, err := c.keeper.TokenByHash(ctx, hash)
 	if err != nil && !errors.Is(err, auth.ErrUnknownToken) {
 		return err
 	}
-	entry.checked, entry.revoked, entry.token, entry.err = began, revoked, token, err
+	entry.checked, entry.revoked, entry.number = began, revoked, number
+	entry.token, entry.err = token, err
 	return nil
 }
 

@@ -41,6 +41,7 @@ func newWorld(t *testing.T, store testStore, now func() time.Time) *world {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
+	w.api.versions.fresh = 0 // a test sees what it has written at once
 	for name, user := range map[string]*auth.User{"alice": &w.alice, "bob": &w.bob} {
 		if *user, err = store.AddUser(t.Context(), name); err != nil {
 			t.Fatalf("AddUser: %v", err)
