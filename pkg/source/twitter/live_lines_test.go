@@ -89,3 +89,23 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// The end of a message whose middle was forgotten is seen when it comes in two
+// pieces, too.
+func TestEndOfTooLongMessageInTwoPieces(t *testing.T) {
+	t.Parallel()
+	big := strings.Repeat("x", event.MaxMessage+100_000)
+	at := 0
+	size := func() int {
+		n := 1000
+		if left := len(big) + 1 - at; left > 0 {
+			n = min(n, left)
+		}
+		at += n
+		return n
+	}
+	got, _ := cut([]byte(big+"\r\n{1}\r\n"), size)
+	if len(got) != 3 || got[1] != "{1}" || len(got[0]) <= event.MaxMessage || len(got[0]) > event.MaxMessage+2 {
+		t.Errorf("got %d messages, the first of %d bytes, the second %.20q", len(got), len(got[0]), got[min(1, len(got)-1)])
+	}
+}

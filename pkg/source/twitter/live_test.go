@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -726,5 +727,30 @@ func (h *hearer) check(t *testing.T, sent []string, posted map[string]event.Time
 	}
 	if missing == 0 || len(h.keys) < 200 || len(h.gaps) < 5 {
 		t.Errorf("%d came, %d are missing, %d gaps: the test shows little", len(h.keys), missing, len(h.gaps))
+	}
+}
+
+// A last message without its end may be whole; a half one is counted as what it
+// is.
+func TestLastMessageWithoutItsEnd(t *testing.T) {
+	t.Parallel()
+	tweet := string(twittertest.Tweet(1, 2, "hi"))
+	for body, want := range map[string][]string{
+		"\r\n" + tweet + "\r\n" + tweet:                     {"", tweet, tweet},
+		tweet + "\r\n\r\n":                                  {tweet, ""},
+		tweet + "\r\n" + tweet[:20]:                         {tweet, tweet[:20]},
+		tweet + "\r\n" + `{"disconnect":{"code":2}}`:        {tweet, `{"disconnect":{"code":2}}`},
+		tweet + "\r\n" + `{"disconnect":{"code":4}}` + "\n": {tweet, `{"disconnect":{"code":4}}` + "\n"},
+	} {
+		s := New(Config{Stream: streamSample, Keys: testKeys, Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(iotest.OneByteReader(strings.NewReader(body)))}, nil
+		})}})
+		got, _, err := collect(t.Context(), s, "", 9)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", body, diff)
+		}
+		if said := strings.Contains(err.Error(), "code "); said != strings.Contains(body, "disconnect") || !said && !errors.Is(err, errEnded) {
+			t.Errorf("%q: %v", body, err)
+		}
 	}
 }
