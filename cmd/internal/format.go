@@ -17,6 +17,7 @@ import (
 type Origin struct {
 	Source   string   // name of the source
 	Audience []string // accounts whose stream it is; none: everybody's
+	Host     string   // of the Mastodon server that told them; empty: nobody knows
 }
 
 // formats are the forms of lines that files may have, each with its decoder.
@@ -38,7 +39,7 @@ var formats = []struct {
 func nativeDecoder(o Origin) event.Decoder   { return native.NewDecoder(o.Source) }
 func twitterDecoder(Origin) event.Decoder    { return twitter.NewDecoder() }
 func jetstreamDecoder(Origin) event.Decoder  { return jetstream.NewDecoder() }
-func mastodonDecoder(o Origin) event.Decoder { return mastodon.NewDecoder("", o.Audience...) }
+func mastodonDecoder(o Origin) event.Decoder { return mastodon.NewDecoder(o.Host, o.Audience...) }
 
 // Formats lists the names that Decoders knows.
 func Formats() []string {

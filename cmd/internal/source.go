@@ -71,6 +71,7 @@ func openFile(o opening) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.origin.Host = c.Host
 	decoders, err := Decoders(c.Format, o.origin)
 	if err != nil {
 		return nil, err
@@ -83,6 +84,7 @@ func openStdin(o opening) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.origin.Host = c.Host
 	decoders, err := Decoders(c.Format, o.origin)
 	if err != nil {
 		return nil, err

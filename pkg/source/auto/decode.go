@@ -73,19 +73,24 @@ func recognise(msg []byte) (n network, bad bool) {
 	if s.Peek() != '{' {
 		return recogniseLine(msg)
 	}
-	hasText := false
+	hasText, hasAccount := false, false
 	for more := s.Object(); more; more = s.NextField() {
-		key := s.Key()
-		if n := telling(key, s.Peek()); n != unknown {
+		key, first := s.Key(), s.Peek()
+		// Bluesky's account events have an account too.
+		if account := first == '{' && string(key) == "account"; account {
+			hasAccount = true
+		} else if n := telling(key); n != unknown {
 			return n, false
 		}
 		hasText = hasText || string(key) == "text"
 		s.Skip()
 	}
-	if !s.End() {
+	switch {
+	case !s.End():
 		return unknown, true
-	}
-	if hasText {
+	case hasAccount:
+		return mastodon, false
+	case hasText:
 		return native, false // the least of an event: an id and a text
 	}
 	return unknown, false
@@ -103,9 +108,8 @@ func recogniseLine(msg []byte) (n network, bad bool) {
 	return unknown, true
 }
 
-// telling says which network alone has a field of this name, whose value begins
-// with first.
-func telling(key []byte, first byte) network {
+// telling says which network alone has a field of this name.
+func telling(key []byte) network {
 	switch string(key) {
 	case "id_str", "user", "full_text", "favorited", "retweeted", "in_reply_to_status_id", "entities", "for_user",
 		"delete", "limit", "warning", "disconnect", "friends", "friends_str", "control", "direct_message", "target",
@@ -117,12 +121,7 @@ func telling(key []byte, first byte) network {
 	case "content", "payload", "uri", "visibility", "spoiler_text", "in_reply_to_id", "reblog", "last_status",
 		"unread", "media_attachments":
 		return mastodon
-	case "account":
-		if first == '{' {
-			return mastodon
-		}
-		return native
-	case "key", "version", "network", "author", "audience", "deleted", "received_at", "langs", "links", "hashtags",
+	case "account", "key", "version", "network", "author", "audience", "deleted", "received_at", "langs", "links", "hashtags",
 		"cashtags", "media", "reply_to", "repost_of", "quote_of", "thread":
 		return native
 	}

@@ -18,13 +18,16 @@ type Config struct {
 	Path string
 	// Format names the decoder; whoever makes the decoders knows the names.
 	Format string
+	// Host is the server that told Mastodon's messages; "" where nobody says.
+	Host string
 	// Rate is in messages a second; 0 is as fast as possible.
 	Rate int
 	// Loop begins anew at the end; each round's keys are its own.
 	Loop bool
 }
 
-// Parse reads file:PATH[?format=F&rate=N&loop=1] and stdin:[?format=F]. The path
+// Parse reads file:PATH[?format=F&host=H&rate=N&loop=1] and
+// stdin:[?format=F&host=H]. The path
 // is taken as it is, without escapes.
 //
 // Errors: one for all that is wrong, in words for whoever wrote it.
@@ -39,7 +42,7 @@ func Parse(spec string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("file: options of %q: %w", spec, err)
 	}
-	known := []string{"format", "rate", "loop"}
+	known := []string{"format", "host", "rate", "loop"}
 	var wrong []error
 	switch {
 	case scheme == "stdin" && c.Path != "":
@@ -47,7 +50,7 @@ func Parse(spec string) (Config, error) {
 	case scheme == "file" && c.Path == "":
 		wrong = append(wrong, errors.New("file: needs a path: file:PATH"))
 	case scheme == "stdin":
-		known = known[:1]
+		known = known[:2]
 	case scheme != "file":
 		wrong = append(wrong, fmt.Errorf("%q is neither file:PATH nor stdin: with options", spec))
 	}
@@ -76,6 +79,10 @@ func (c *Config) setOne(name, value string) (err error) {
 	switch name {
 	case "format":
 		c.Format = value
+	case "host":
+		if c.Host = value; !isHost(value) {
+			return fmt.Errorf("option host is %q; it is the name of the Mastodon server that told the messages, such as mastodon.social", value)
+		}
 	case "rate":
 		if c.Rate, err = strconv.Atoi(value); err != nil || c.Rate < 1 {
 			return fmt.Errorf("option rate is %q; it is a number of messages a second, 1 or more", value)
@@ -86,4 +93,10 @@ func (c *Config) setOne(name, value string) (err error) {
 		}
 	}
 	return nil
+}
+
+// isHost reports whether name can be that of a server, with its port.
+func isHost(name string) bool {
+	u, err := url.Parse("//" + name)
+	return err == nil && name != "" && u.Host == name
 }
