@@ -11,7 +11,7 @@ import (
 // counters are the stage's metrics; nil counts nothing.
 type counters struct {
 	frames, events, deletions, matches, sampled prometheus.Counter
-	refused, left, givenBack                    prometheus.Counter
+	refused, left, givenBack, restored          prometheus.Counter
 	writeFailures, bufferFailures, ruleFailures prometheus.Counter
 	brokenRules, panics                         prometheus.Counter
 	dead                                        map[event.DeadReason]prometheus.Counter
@@ -59,6 +59,7 @@ func newCounters(r prometheus.Registerer) *counters {
 		refused:        counter("refused_frames_total", "Frames that another filter had taken over or finished. Grows after a filter hung or died; a steady growth means that leases end while frames are in hand: the store is too slow."),
 		left:           counter("left_frames_total", "Deliveries of frames that could not be read or written. Their frames come again: look in the log for their ids; a newer ingest may need a newer filter."),
 		givenBack:      counter("given_back_frames_total", "Frames given back because the store did not take them or the filter stopped."),
+		restored:       counter("restored_frames_total", "Frames that were finished, and put back because the store had lost them: it failed over to an older copy. Look at its replication."),
 		writeFailures:  counter("write_failures_total", "Writes that failed and are tried again. Look at the store: disk, locks, connections."),
 		bufferFailures: counter("buffer_failures_total", "Calls to the buffer that failed and are tried again. Look at the buffer's server."),
 		ruleFailures:   counter("rule_refresh_failures_total", "Refreshes of the rules that failed; changes of rules wait meanwhile. Look at the store."),
@@ -98,6 +99,12 @@ func (c *counters) leftFrame() {
 func (c *counters) refusedFrame() {
 	if c != nil {
 		c.refused.Inc()
+	}
+}
+
+func (c *counters) restore(n int) {
+	if c != nil {
+		c.restored.Add(float64(n))
 	}
 }
 

@@ -39,6 +39,7 @@ type buffer struct {
 
 	takes, deliveries, renewals, most int
 	acked                             []event.FrameID
+	lately                            []event.Delivery // acknowledged, and not put back
 }
 
 type flying struct {
@@ -137,8 +138,27 @@ func (b *buffer) each(frames []event.Delivery, f func(*flying)) error {
 func (b *buffer) Ack(_ context.Context, frames []event.Delivery) error {
 	return b.each(frames, func(f *flying) {
 		b.acked = append(b.acked, f.delivery.ID)
+		b.lately = append(b.lately, f.delivery)
 		delete(b.flight, f.delivery.ID)
 	})
+}
+
+func (b *buffer) Acknowledged(context.Context) ([]event.Delivery, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.lately), b.down
+}
+
+func (b *buffer) Restore(_ context.Context, frames []event.Delivery) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, d := range frames {
+		b.lately = slices.DeleteFunc(b.lately, func(x event.Delivery) bool { return x.ID == d.ID })
+		d.Count = 0
+		b.waiting = append(b.waiting, d)
+	}
+	b.signal()
+	return b.down
 }
 
 func (b *buffer) GiveBack(_ context.Context, frames []event.Delivery) error {
@@ -214,6 +234,17 @@ func (s *store) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writeErr = err
+}
+
+func (s *store) Unknown(_ context.Context, ids []event.FrameID) (unknown []event.FrameID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		if !s.finished[id] {
+			unknown = append(unknown, id)
+		}
+	}
+	return unknown, s.writeErr
 }
 
 func (s *store) Ping(context.Context) error {

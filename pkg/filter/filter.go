@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +79,10 @@ type Config struct {
 	Rules      Rules       // required
 	Log        *zap.Logger // required
 	Registerer prometheus.Registerer
+	// Recent and Ledger serve the comparison after a failover of the store; nil for
+	// a buffer that keeps nothing of what was acknowledged.
+	Recent Recent
+	Ledger Ledger
 	// Switch pauses the stage; nil: nobody does.
 	Switch Switch
 	// StoreAll stores every event, whether anyone keeps it or not.
@@ -88,6 +93,8 @@ type Config struct {
 type Filter struct {
 	taker    Taker
 	writer   Writer
+	recent   Recent
+	ledger   Ledger
 	gate     Switch
 	log      *zap.Logger
 	counters *counters
@@ -99,6 +106,10 @@ type Filter struct {
 	// away says that the last shift ended because the store failed. Only Run's
 	// goroutine uses it.
 	away bool
+	// doubt says that the store may have lost what was finished: it was away, or
+	// nobody knows. current is the shift that runs.
+	doubt   atomic.Bool
+	current atomic.Pointer[shift]
 }
 
 // New makes a filter; Run starts it.
@@ -107,12 +118,15 @@ func New(c Config) *Filter {
 	f := &Filter{
 		taker:    c.Taker,
 		writer:   c.Writer,
+		recent:   c.Recent,
+		ledger:   c.Ledger,
 		gate:     cmp.Or[Switch](c.Switch, noSwitch{}),
 		log:      log,
 		counters: newCounters(c.Registerer),
 		tally:    newTally(c.Writer, log),
 		jobs:     sync.Pool{New: func() any { return newJob() }},
 	}
+	f.doubt.Store(true)
 	f.status.begin(time.Now())
 	f.rules = newRuleset(c.Rules, log, f.counters, &f.status)
 	sample := newSampler(sampleQuota)
@@ -142,6 +156,7 @@ func (f *Filter) Run(ctx context.Context) error {
 	sides.Go(func() { f.rules.follow(side) })
 	sides.Go(func() { f.tally.flushEvery(side, flushEvery) })
 	sides.Go(func() { f.status.measure(side) })
+	sides.Go(func() { f.watch(side) })
 	err := f.shifts(ctx)
 	stopSide()
 	sides.Wait()
@@ -182,6 +197,12 @@ func (f *Filter) shift(ctx context.Context) error {
 			return retry.Transient(err)
 		}
 		f.log.Info("store answers, trying one frame")
+	}
+	if f.doubt.Swap(false) {
+		if err := f.compare(ctx); err != nil {
+			f.doubt.Store(true)
+			return err
+		}
 	}
 	f.status.set(StateRunning)
 	s := newShift(f, f.away)

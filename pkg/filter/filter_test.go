@@ -40,7 +40,8 @@ func newBench(storeAll bool) *bench {
 	core, logs := observer.New(zapcore.InfoLevel)
 	b := &bench{buffer: newBuffer(), store: newStore(), logs: logs, reg: prometheus.NewRegistry()}
 	b.Filter = filter.New(filter.Config{
-		Taker: b.buffer, Writer: b.store, Rules: b.store, Log: zap.New(core), Registerer: b.reg, StoreAll: storeAll,
+		Taker: b.buffer, Writer: b.store, Rules: b.store, Recent: b.buffer, Ledger: b.store,
+		Log: zap.New(core), Registerer: b.reg, StoreAll: storeAll,
 	})
 	return b
 }

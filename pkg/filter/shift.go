@@ -81,6 +81,8 @@ func (s *shift) run(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
 	s.stopTaking = stopTaking
+	s.current.Store(s)
+	defer s.current.Store(nil)
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	renewing, stopRenewing := context.WithCancel(working)
@@ -438,6 +440,7 @@ func (s *shift) put(working context.Context, b *event.Batch) error {
 // storeTrouble stops the taking; it is said once a shift.
 func (s *shift) storeTrouble(err error) {
 	s.status.failed(err)
+	s.doubt.Store(true)
 	if !s.trouble.Swap(true) {
 		s.log.Warn("store does not take a batch, nothing more is taken", zap.Error(err))
 		s.status.set(StateAway)
