@@ -42,7 +42,7 @@ func start(ctx context.Context, p *internal.Process, c *config.API) error {
 		}
 		defer func() { _ = buffer.Close() }()
 	}
-	stage, err := p.NewAPI(ctx, &c.Web, store, buffer)
+	stage, err := p.NewAPI(ctx, &c.Web, &c.Store, store, buffer)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ type API struct {
 //
 // Errors: *config.Error for a certificate that can't be read; an address that
 // can't be had.
-func (p *Process) NewAPI(ctx context.Context, c *config.Web, store Store, buffer *Buffer) (*API, error) {
+func (p *Process) NewAPI(ctx context.Context, c *config.Web, at *config.Store, store Store, buffer *Buffer) (*API, error) {
 	listener, err := listenWeb(ctx, c)
 	if err != nil {
 		return nil, err
@@ -43,11 +43,11 @@ func (p *Process) NewAPI(ctx context.Context, c *config.Web, store Store, buffer
 	gate := p.newGate("api", buffer, control.GateConfig{Stages: []string{pause.API}})
 	conf := api.Config{
 		Store: store, Depths: noBuffer{}, Stages: noBuffer{}, Switch: gate,
-		Log: p.Log, Registerer: p.Registry, Version: Version(),
+		Log: p.Log, Registerer: p.Registry, Version: Version(), StoreAt: at.String(),
 	}
 	var beats []daemon.Part
 	if buffer != nil {
-		conf.Depths, conf.Stages, conf.Switches = buffer, buffer, buffer
+		conf.Depths, conf.Stages, conf.Switches, conf.BufferAt = buffer, buffer, buffer, buffer.Where
 		beats = append(beats, p.BeatPart("api", "", buffer, func(b *control.Beat) {
 			if _, paused := gate.Paused(); paused {
 				b.State = statePaused

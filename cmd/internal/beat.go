@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,7 +108,8 @@ func (r stageReader) Stages(ctx context.Context) ([]api.Stage, error) {
 		stages[i] = api.Stage{
 			Stage: b.Stage, Name: b.Name, Instance: b.Instance, Host: b.Host, PID: b.PID, Version: b.Version,
 			State: b.State, StartedAt: b.Started, SeenAt: b.Seen, Rates: b.Rates, Totals: b.Totals,
-			LastError: b.LastError, NoReplay: b.NoReplay, Debug: b.Debug,
+			LastError: b.LastError, LastErrorAt: b.LastErrorAt, NoReplay: b.NoReplay, TimedCursor: b.TimedCursor,
+			Spool: api.SpoolStatus{Events: b.Totals["spool_events"], Bytes: b.Totals["spool_bytes"]}, Debug: b.Debug,
 		}
 		for _, n := range b.Notices {
 			stages[i].Notices = append(stages[i].Notices, api.Notice(n))
@@ -115,3 +117,6 @@ func (r stageReader) Stages(ctx context.Context) ([]api.Stage, error) {
 	}
 	return stages, nil
 }
+
+// timedCursor reports whether the cursors of a kind of source are times in µs.
+func timedCursor(scheme string) bool { return strings.HasPrefix(scheme, "jetstream") }

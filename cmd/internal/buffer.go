@@ -26,6 +26,8 @@ type Buffer struct {
 	Board
 	control.Switchboard
 	io.Closer
+	// Where is its URL without the password.
+	Where string
 	// Pause tells the side that takes of the filters' switch.
 	Pause func(ctx context.Context, s pause.Switch) error
 	// Pusher gives the pushing side of a source. writer is this process's name.
@@ -42,6 +44,7 @@ func OpenBuffer(ctx context.Context, c *config.Buffer, most config.Count) (*Buff
 	if err != nil {
 		return nil, unfit("--buffer", c.String(), err)
 	}
+	b.Where = c.String()
 	return b, nil
 }
 

@@ -57,7 +57,7 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 		stage: stage, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
 		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) {
 			tellIngest(b, stage.Status())
-			b.NoReplay = !source.Replays()
+			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
 		}),
 	}, nil
 }

@@ -145,10 +145,12 @@ func (s deadShell) retries(ids []string) {
 // waits checks how many events wait in the buffer.
 func (s deadShell) waits(want int64) {
 	s.t.Helper()
-	var status struct{ Sources []sourceStatus }
+	var status struct {
+		Buffer struct{ Sources []struct{ Events int64 } }
+	}
 	out := s.riffle("status", "--json").stdout
-	if err := json.Unmarshal([]byte(out), &status); err != nil || len(status.Sources) != 1 || status.Sources[0].Events != want {
-		s.t.Errorf("status: %v, got %+v, want %d events that wait", err, status.Sources, want)
+	if err := json.Unmarshal([]byte(out), &status); err != nil || len(status.Buffer.Sources) != 1 || status.Buffer.Sources[0].Events != want {
+		s.t.Errorf("status: %v, got %+v, want %d events that wait", err, status.Buffer, want)
 	}
 }
 

@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,107 +15,155 @@ import (
 	"riffle/pkg/api"
 	"riffle/pkg/config"
 	"riffle/pkg/event"
+	"riffle/pkg/obs"
+	"riffle/pkg/pause"
 )
 
-// statusTimeout bounds what status waits for each neighbour: it is asked for
-// when something is away.
-const statusTimeout = 3 * time.Second
+const (
+	// statusTimeout bounds what status waits for each neighbour: it is asked for
+	// when something is away.
+	statusTimeout = 3 * time.Second
+	// watchEvery is how often --watch looks.
+	watchEvery = 2 * time.Second
+)
+
+// looking is how the status is told.
+type looking struct{ asJSON, watch, check bool }
 
 func (a *app) status() *cobra.Command {
-	var asJSON bool
+	var l looking
 	cmd := &cobra.Command{
 		Use: "status", Short: "Say how the stages, the buffer and the store fare", Args: cobra.NoArgs,
+		Long: `Say how the stages, the buffer and the store fare. It works while some of them are
+away, and says which.
+
+--check is a plugin for Nagios and its kin: one line, and the status 0 (all is
+well), 1 (warning), 2 (critical) or 3 (unknown). Critical are a store or buffer
+that cannot be reached, events that wait while no filter is alive, and a lag of
+10 minutes; warnings are a lag of a minute, a pause, a stage that fell silent, a
+source that lost its ingest, a lasting notice and dead letters.`,
 		RunE: a.work(func(cmd *cobra.Command, _ []string) error {
-			if ok, err := a.configure(cmd); err != nil || !ok {
+			ok, err := a.configure(cmd)
+			switch {
+			case err != nil && l.check:
+				fmt.Fprintf(a.stdout, "RIFFLE UNKNOWN: %v\n", err)
+				return &internal.StatusError{Status: checkUnknown}
+			case err != nil || !ok:
 				return err
 			}
-			s := a.look(cmd.Context())
-			if asJSON {
-				encoder := json.NewEncoder(a.stdout)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(s)
-			}
-			return a.showStatus(s)
+			return a.lookAround(cmd.Context(), l)
 		}),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&l.asJSON, "json", false, "print it as JSON, in the form of GET /v1/status")
+	cmd.Flags().BoolVar(&l.watch, "watch", false, "look again every two seconds")
+	cmd.Flags().BoolVar(&l.check, "check", false, "print one line and end with a status for Nagios")
+	cmd.MarkFlagsMutuallyExclusive("json", "check")
+	cmd.MarkFlagsMutuallyExclusive("watch", "check")
 	return cmd
 }
 
-// status is what riffle status says. A part that can't be reached says why, and
-// the others are told all the same.
-type status struct {
-	Version string         `json:"version"`
-	Now     time.Time      `json:"now"`
-	Store   neighbour      `json:"store"`
-	Buffer  neighbour      `json:"buffer"`
-	Sources []sourceStatus `json:"sources"`
-	Stages  []stageStatus  `json:"stages"`
+func (a *app) lookAround(ctx context.Context, l looking) error {
+	if l.check {
+		return a.check(a.look(ctx))
+	}
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		if err := a.tell(a.look(ctx), l); err != nil || !l.watch {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }
 
-type neighbour struct {
-	Where     string `json:"where"`
-	Reachable bool   `json:"reachable"`
-	Error     string `json:"error,omitempty"`
+// clearScreen moves a terminal's cursor home and empties it.
+const clearScreen = "\x1b[H\x1b[2J"
+
+func (a *app) tell(s api.Status, l looking) error {
+	if l.asJSON {
+		encoder := json.NewEncoder(a.stdout)
+		if !l.watch { // else one status a line
+			encoder.SetIndent("", "  ")
+		}
+		return encoder.Encode(s)
+	}
+	if l.watch && obs.IsTerminal(a.stdout) {
+		fmt.Fprint(a.stdout, clearScreen)
+	}
+	return a.showStatus(&s)
 }
 
-type sourceStatus struct {
-	Source     string     `json:"source"`
-	Frames     int64      `json:"frames"`
-	Events     int64      `json:"events"`
-	Bytes      int64      `json:"bytes"`
-	InFlight   int64      `json:"frames_in_flight"`
-	LagSeconds float64    `json:"lag_seconds"`
-	Cursor     string     `json:"cursor"`
-	PushedAt   *time.Time `json:"pushed_at"`
-}
+// away stands for a store or a buffer that could not be opened.
+type away struct{ err error }
 
-type stageStatus struct {
-	Stage     string             `json:"stage"`
-	Name      string             `json:"name,omitempty"`
-	Instance  string             `json:"instance"`
-	Host      string             `json:"host"`
-	PID       int                `json:"pid"`
-	Version   string             `json:"version"`
-	State     string             `json:"state"`
-	StartedAt time.Time          `json:"started_at"`
-	SeenAt    time.Time          `json:"seen_at"`
-	Rates     map[string]float64 `json:"rates"`
-	Totals    map[string]int64   `json:"totals"`
-	LastError string             `json:"last_error,omitempty"`
-	Notices   []api.Notice       `json:"notices,omitempty"`
-	NoReplay  bool               `json:"no_replay,omitempty"`
-	Debug     string             `json:"debug"`
+func (w away) Ping(context.Context) error                              { return w.err }
+func (w away) CountDeadLetters(context.Context) (int64, error)         { return 0, w.err }
+func (w away) Depths(context.Context) ([]event.Depth, error)           { return nil, w.err }
+func (w away) Stages(context.Context) ([]api.Stage, error)             { return nil, w.err }
+func (w away) Flip(context.Context, *pause.Wish) (pause.Switch, error) { return pause.Switch{}, w.err }
+func (w away) Switches(context.Context) ([]pause.Switch, time.Time, error) {
+	return nil, time.Time{}, w.err
 }
 
 // look asks store and buffer at the same time.
-func (a *app) look(ctx context.Context) status {
+func (a *app) look(ctx context.Context) api.Status {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	s := status{Version: internal.Version(), Now: time.Now().UTC(), Sources: []sourceStatus{}, Stages: []stageStatus{}}
-	var parts sync.WaitGroup
-	parts.Go(func() { s.Store = a.lookAtStore(ctx) })
-	parts.Go(func() { a.lookAtBuffer(ctx, &s) })
-	parts.Wait()
-	return s
+	view := api.View{Version: internal.Version(), Now: time.Now}
+	opened := make(chan func(), 1)
+	go func() { opened <- a.seeStore(ctx, &view) }()
+	closeBuffer := a.seeBuffer(ctx, &view)
+	closeStore := <-opened
+	defer closeBuffer()
+	defer closeStore()
+	return view.Look(ctx)
 }
 
-func (a *app) lookAtStore(ctx context.Context) neighbour {
+func (a *app) seeStore(ctx context.Context, view *api.View) (shut func()) {
+	shut = func() {}
 	c, err := a.storeSetting()
-	if err != nil {
-		return neighbour{Error: err.Error()}
+	if err == nil {
+		view.StoreAt = c.String()
+		var store internal.Store
+		if store, err = a.openStore(ctx); err == nil {
+			view.Store, view.DeadLetters = store, store
+			return func() { _ = store.Close() }
+		}
 	}
-	n := neighbour{Where: c.String()}
-	store, err := a.openStore(ctx)
-	if err != nil {
-		n.Error = err.Error()
-		return n
+	view.Store, view.DeadLetters = away{err}, away{err}
+	return shut
+}
+
+func (a *app) seeBuffer(ctx context.Context, view *api.View) (shut func()) {
+	c := a.bufferSetting()
+	view.BufferAt = c.String()
+	var err error
+	if c.Path != "" { // opening would make it
+		_, err = os.Stat(c.Path)
 	}
-	n.Reachable = true
-	if err := store.Close(); err != nil {
-		n.Error = err.Error()
+	if err == nil {
+		var buffer *internal.Buffer
+		if buffer, err = internal.OpenBuffer(ctx, c, 0); err == nil {
+			view.Depths, view.Stages, view.Switches = buffer, buffer, buffer
+			return func() { _ = buffer.Close() }
+		}
 	}
-	return n
+	err = plain(err)
+	view.Depths, view.Stages, view.Switches = away{err}, away{err}, away{err}
+	return func() {}
+}
+
+// plain leaves off what a message of the configuration says around its problem.
+func plain(err error) error {
+	var conf *config.Error
+	if errors.As(err, &conf) && len(conf.Mistakes) == 1 {
+		return errors.New(conf.Mistakes[0].Problem)
+	}
+	return err
 }
 
 // bufferSetting gives the buffer of --buffer, else that of riffle up.
@@ -123,136 +172,4 @@ func (a *app) bufferSetting() *config.Buffer {
 		return &a.tool.Buffer
 	}
 	return &config.Buffer{Path: filepath.Join(string(a.tool.Data), config.BufferFile)}
-}
-
-func (a *app) lookAtBuffer(ctx context.Context, s *status) {
-	c := a.bufferSetting()
-	s.Buffer.Where = c.String()
-	buffer, err := internal.OpenBuffer(ctx, c, 0)
-	if err != nil {
-		s.Buffer.Error = err.Error()
-		return
-	}
-	defer func() { _ = buffer.Close() }()
-	depths, err := buffer.Depths(ctx)
-	if err != nil {
-		s.Buffer.Error = err.Error()
-		return
-	}
-	s.Buffer.Reachable = true
-	for i := range depths {
-		s.Sources = append(s.Sources, sourceOf(&depths[i], s.Now))
-	}
-	stages, err := buffer.Stages(ctx)
-	if err != nil {
-		s.Buffer.Error = err.Error()
-		return
-	}
-	for i := range stages {
-		s.Stages = append(s.Stages, stageStatus(stages[i]))
-	}
-}
-
-func sourceOf(d *event.Depth, now time.Time) sourceStatus {
-	s := sourceStatus{
-		Source: d.Source, Frames: d.Frames, Events: d.Events, Bytes: d.Bytes, InFlight: d.InFlight, Cursor: d.Position.Cursor,
-	}
-	if d.Oldest != 0 {
-		s.LagSeconds = max(0, now.Sub(d.Oldest.Std()).Seconds())
-	}
-	if pushed := d.Pushed.Std(); !pushed.IsZero() {
-		s.PushedAt = &pushed
-	}
-	return s
-}
-
-func (a *app) showStatus(s status) error {
-	a.showNeighbour("store", s.Store)
-	a.showNeighbour("buffer", s.Buffer)
-	fmt.Fprintln(a.stdout)
-	sources := newTable(a.stdout, "SOURCE", "WAITING", "BYTES", "IN FLIGHT", "LAG", "LAST PUSH", "CURSOR")
-	for _, d := range s.Sources {
-		sources.row(d.Source, d.Events, d.Bytes, d.InFlight, seconds(d.LagSeconds), ago(d.PushedAt, s.Now), clean(d.Cursor))
-	}
-	if err := sources.flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(a.stdout)
-	stages := newTable(a.stdout, "STAGE", "NAME", "STATE", "HOST", "PID", "UP", "SEEN", "EVENTS/S", "DEBUG", "LAST ERROR")
-	for i := range s.Stages {
-		t := &s.Stages[i]
-		stages.row(t.Stage, dash(t.Name), t.State, t.Host, t.PID, since(t.StartedAt, s.Now), ago(&t.SeenAt, s.Now),
-			fmt.Sprintf("%.0f", t.Rates["events"]), t.Debug, dash(clean(t.LastError)))
-	}
-	if err := stages.flush(); err != nil {
-		return err
-	}
-	a.showNotices(s)
-	return nil
-}
-
-// showNotices says what an operator should know of beyond the tables.
-func (a *app) showNotices(s status) {
-	first := true
-	for i := range s.Stages {
-		for _, n := range s.Stages[i].Notices {
-			if first {
-				fmt.Fprintln(a.stdout)
-			}
-			first = false
-			fmt.Fprintf(a.stdout, "%s  %s %s  %s: %s\n", n.Kind, s.Stages[i].Stage, dash(s.Stages[i].Name), bounds(n, s.Now), clean(n.Text))
-		}
-	}
-}
-
-// bounds says since when and how long.
-func bounds(n api.Notice, now time.Time) string {
-	from := "unknown"
-	if !n.From.IsZero() {
-		from = n.From.UTC().Format(time.RFC3339)
-	}
-	switch {
-	case n.To.IsZero():
-		return fmt.Sprintf("since %s (%s)", from, since(n.From, now))
-	case n.From.IsZero():
-		return fmt.Sprintf("%s to %s", from, n.To.UTC().Format(time.RFC3339))
-	}
-	return fmt.Sprintf("%s to %s (%s)", from, n.To.UTC().Format(time.RFC3339), since(n.From, n.To))
-}
-
-func (a *app) showNeighbour(name string, n neighbour) {
-	state := "reachable"
-	if !n.Reachable {
-		state = "NOT REACHABLE"
-	}
-	line := fmt.Sprintf("%-7s %s  %s", name, n.Where, state)
-	if n.Error != "" {
-		line += ": " + n.Error
-	}
-	fmt.Fprintln(a.stdout, line)
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-func seconds(s float64) string {
-	return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
-}
-
-func since(t, now time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return now.Sub(t).Round(time.Second).String()
-}
-
-func ago(t *time.Time, now time.Time) string {
-	if t == nil || t.IsZero() {
-		return "never"
-	}
-	return max(0, now.Sub(*t)).Round(time.Second).String() + " ago"
 }

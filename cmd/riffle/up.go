@@ -82,7 +82,7 @@ func (a *app) runUp(ctx context.Context, c *config.Up, report *config.Report) er
 	if err != nil {
 		return err
 	}
-	web, err := p.NewAPI(ctx, &c.Web, store, buffer)
+	web, err := p.NewAPI(ctx, &c.Web, &c.Store, store, buffer)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type Store interface {
 	LoginStore
 	EventReader
 	Pinger
+	DeadLetterCounter
 }
 
 // Config says what an API works with. Store, Depths, Stages and Log are
@@ -55,8 +56,10 @@ type Config struct {
 	// Rate is how many requests a second one token may make in the long run; 0:
 	// DefaultRate, negative: any number.
 	Rate float64
-	// Version is this build's, shown by /v1/status.
-	Version string
+	// Version is this build's; StoreAt and BufferAt are URLs without passwords.
+	// /v1/status shows them.
+	Version           string
+	StoreAt, BufferAt string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
@@ -72,6 +75,8 @@ type API struct {
 	log        *zap.Logger
 	now        func() time.Time
 	version    string
+	storeAt    string
+	bufferAt   string
 	rate       float64
 	ratePolicy string
 
@@ -108,6 +113,7 @@ func New(config Config) (*API, error) {
 		store: config.Store, depths: config.Depths, stages: config.Stages,
 		switches: cmp.Or[Switches](config.Switches, noSwitches{}), gate: cmp.Or[Switch](config.Switch, noSwitch{}),
 		log: config.Log, now: now, version: config.Version,
+		storeAt: config.StoreAt, bufferAt: config.BufferAt,
 		counters: counters,
 		tokens:   newTokenCache(config.Store, versions.tokens, now, config.Log),
 		versions: versions,

@@ -3,13 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"riffle/pkg/event"
-	"riffle/pkg/obs"
 )
 
 // statusTimeout bounds each question that the status asks of others.
@@ -44,7 +42,13 @@ type Stage struct {
 	Rates     map[string]float64 // a second
 	Totals    map[string]int64
 	LastError string
-	Notices   []Notice
+	// LastErrorAt is when that was; it may be long over.
+	LastErrorAt time.Time
+	Notices     []Notice
+	// Spool is what waits on an ingest's own disk.
+	Spool SpoolStatus
+	// TimedCursor: the cursors of its source are times in µs since 1970.
+	TimedCursor bool
 	// NoReplay: its source cannot be read again.
 	NoReplay bool
 	Debug    string // address of its debug listener
@@ -56,7 +60,6 @@ const (
 	stateSilent  = "silent"  // nobody knows why
 )
 
-// alive reports whether the instance is thought to be there.
 func (s *Stage) alive() bool { return s.State != stateStopped && s.State != stateSilent }
 
 // Notice is something of a stage that an operator should know of: a gap in its
@@ -69,56 +72,218 @@ type Notice struct {
 	To   time.Time `json:"to,omitzero"`
 }
 
-// statusForm is the whole in JSON. A part that cannot be reached says so and
-// leaves the rest as it is.
-type statusForm struct {
-	Version string      `json:"version"`
-	Now     stamp       `json:"now"`
-	Store   storeForm   `json:"store"`
-	Buffer  bufferForm  `json:"buffer"`
-	Stages  []stageForm `json:"stages"`
+// SpoolStatus is what waits on an ingest's own disk.
+type SpoolStatus struct {
+	Events int64 `json:"events"`
+	Bytes  int64 `json:"bytes"`
 }
 
-type storeForm struct {
+// DeadLetterCounter tells how much could not be processed.
+type DeadLetterCounter interface {
+	CountDeadLetters(ctx context.Context) (int64, error)
+}
+
+// Status is how everything fares, as GET /v1/status and riffle status tell it.
+// A part that cannot be reached says so and leaves the rest as it is.
+type Status struct {
+	Version  string        `json:"version"`
+	Now      stamp         `json:"now"`
+	Store    StoreStatus   `json:"store"`
+	Buffer   BufferStatus  `json:"buffer"`
+	Stages   []StageStatus `json:"stages"`
+	Switches []switchForm  `json:"switches"` // those that are on
+}
+
+// StoreStatus is how the store fares.
+type StoreStatus struct {
+	Where     string  `json:"where"`
 	Reachable bool    `json:"reachable"`
+	Error     string  `json:"error"`
 	PingMS    float64 `json:"ping_ms"`
+	// DeadLetters is how many there are; null when nobody knows.
+	DeadLetters *int64 `json:"dead_letters"`
 }
 
-type bufferForm struct {
-	Reachable bool         `json:"reachable"`
-	Events    int64        `json:"events"`
-	Bytes     int64        `json:"bytes"`
-	InFlight  int64        `json:"frames_in_flight"`
-	LagMS     int64        `json:"lag_ms"`
-	Sources   []sourceForm `json:"sources"`
+// BufferStatus is how the buffer fares, with the sums of its sources.
+type BufferStatus struct {
+	Where     string         `json:"where"`
+	Reachable bool           `json:"reachable"`
+	Error     string         `json:"error"`
+	Events    int64          `json:"events"`
+	Bytes     int64          `json:"bytes"`
+	InFlight  int64          `json:"frames_in_flight"`
+	LagMS     int64          `json:"lag_ms"`
+	Sources   []SourceStatus `json:"sources"`
 }
 
-type sourceForm struct {
-	Source   string `json:"source"`
-	Frames   int64  `json:"frames"`
-	Events   int64  `json:"events"`
-	Bytes    int64  `json:"bytes"`
-	InFlight int64  `json:"frames_in_flight"`
-	LagMS    int64  `json:"lag_ms"`
-	Oldest   stamp  `json:"oldest"`
-	Cursor   string `json:"cursor"`
+// SourceStatus is what waits for one source, and where it stands.
+type SourceStatus struct {
+	Source         string `json:"source"`
+	Frames         int64  `json:"frames"`
+	Events         int64  `json:"events"`
+	Bytes          int64  `json:"bytes"`
+	InFlight       int64  `json:"frames_in_flight"`
+	LagMS          int64  `json:"lag_ms"`
+	Oldest         stamp  `json:"oldest"`
+	OldestInFlight stamp  `json:"oldest_in_flight"`
+	Cursor         string `json:"cursor"`
+	// BehindMS is how far the cursor is behind now, where cursors are times.
+	BehindMS *int64 `json:"behind_ms"`
 	PushedAt stamp  `json:"pushed_at"`
+	// UnreadSince is when the last ingest that wrote this source was heard of;
+	// null while one writes it.
+	UnreadSince stamp `json:"unread_since"`
 }
 
-type stageForm struct {
-	Stage     string             `json:"stage"`
-	Name      string             `json:"name"`
-	Instance  string             `json:"instance"`
-	Host      string             `json:"host"`
-	PID       int                `json:"pid"`
-	Version   string             `json:"version"`
-	State     string             `json:"state"`
-	StartedAt stamp              `json:"started_at"`
-	SeenAt    stamp              `json:"seen_at"`
-	Rates     map[string]float64 `json:"rates"`
-	Totals    map[string]int64   `json:"totals"`
-	LastError string             `json:"last_error"`
-	Debug     string             `json:"debug"`
+// StageStatus is how one instance of a stage fares.
+type StageStatus struct {
+	Stage       string             `json:"stage"`
+	Name        string             `json:"name"`
+	Instance    string             `json:"instance"`
+	Host        string             `json:"host"`
+	PID         int                `json:"pid"`
+	Version     string             `json:"version"`
+	State       string             `json:"state"`
+	StartedAt   stamp              `json:"started_at"`
+	SeenAt      stamp              `json:"seen_at"`
+	Rates       map[string]float64 `json:"rates"`
+	Totals      map[string]int64   `json:"totals"`
+	Spool       SpoolStatus        `json:"spool"`
+	LastError   string             `json:"last_error"`
+	LastErrorAt stamp              `json:"last_error_at"`
+	Notices     []Notice           `json:"notices"`
+	NoReplay    bool               `json:"no_replay"`
+	Debug       string             `json:"debug"`
+}
+
+// Alive reports whether the instance is thought to be there.
+func (s *StageStatus) Alive() bool { return s.State != stateStopped && s.State != stateSilent }
+
+// View is whom a status is asked of, and what they are called. All but the
+// names are required.
+type View struct {
+	Version           string
+	StoreAt, BufferAt string // URLs without passwords
+	Store             Pinger
+	DeadLetters       DeadLetterCounter
+	Depths            DepthReader
+	Stages            StageReader
+	Switches          Switches
+	Now               func() time.Time
+}
+
+// Look asks all at the same time, for as long as ctx lasts.
+func (v *View) Look(ctx context.Context) Status {
+	s := Status{Version: v.Version, Now: stamp(v.Now().UTC()), Stages: []StageStatus{}, Switches: []switchForm{}}
+	var stages []Stage
+	var parts sync.WaitGroup
+	parts.Go(func() { s.Store = v.lookAtStore(ctx) })
+	parts.Go(func() { s.Buffer = v.lookAtBuffer(ctx) })
+	parts.Go(func() { stages, _ = v.Stages.Stages(ctx) }) // that the buffer is away is told there
+	parts.Go(func() { s.Switches = v.lookAtSwitches(ctx) })
+	parts.Wait()
+	for i := range stages {
+		s.Stages = append(s.Stages, statusOfStage(&stages[i]))
+		v.tellBehind(&stages[i], s.Buffer.Sources)
+	}
+	return s
+}
+
+func (v *View) lookAtStore(ctx context.Context) StoreStatus {
+	s := StoreStatus{Where: v.StoreAt}
+	began := time.Now()
+	if err := v.Store.Ping(ctx); err != nil {
+		s.Error = err.Error()
+		return s
+	}
+	s.Reachable, s.PingMS = true, float64(time.Since(began).Microseconds())/1000
+	if n, err := v.DeadLetters.CountDeadLetters(ctx); err == nil {
+		s.DeadLetters = &n
+	}
+	return s
+}
+
+func (v *View) lookAtBuffer(ctx context.Context) BufferStatus {
+	s := BufferStatus{Where: v.BufferAt, Sources: []SourceStatus{}}
+	depths, err := v.Depths.Depths(ctx)
+	if err != nil {
+		s.Error = err.Error()
+		return s
+	}
+	s.Reachable = true
+	for i := range depths {
+		one := v.statusOfSource(&depths[i])
+		s.Sources = append(s.Sources, one)
+		s.Events += one.Events
+		s.Bytes += one.Bytes
+		s.InFlight += one.InFlight
+		s.LagMS = max(s.LagMS, one.LagMS)
+	}
+	return s
+}
+
+// unreadAfter is when a source whose writer is silent is held to be unread; a
+// standby would have taken its name by then.
+const unreadAfter = 15 * time.Second
+
+func (v *View) statusOfSource(d *event.Depth) SourceStatus {
+	s := SourceStatus{
+		Source: d.Source, Frames: d.Frames, Events: d.Events, Bytes: d.Bytes, InFlight: d.InFlight,
+		Oldest: stamp(d.Oldest.Std()), OldestInFlight: stamp(d.OldestInFlight.Std()),
+		Cursor: d.Position.Cursor, PushedAt: stamp(d.Pushed.Std()),
+	}
+	if d.Oldest != 0 {
+		s.LagMS = max(0, v.Now().Sub(d.Oldest.Std()).Milliseconds())
+	}
+	if d.Seen != 0 && v.Now().Sub(d.Seen.Std()) > unreadAfter {
+		s.UnreadSince = stamp(d.Seen.Std())
+	}
+	return s
+}
+
+// firstTime is the least number that is a time in µs and no counter: 2001.
+const firstTime = 1_000_000_000_000_000
+
+// tellBehind says how far the cursor of a stage's source is behind now.
+func (v *View) tellBehind(stage *Stage, sources []SourceStatus) {
+	if !stage.TimedCursor {
+		return
+	}
+	for i := range sources {
+		if s := &sources[i]; s.Source == stage.Name {
+			if at, err := strconv.ParseInt(s.Cursor, 10, 64); err == nil && at >= firstTime {
+				behind := max(0, v.Now().Sub(time.UnixMicro(at)).Milliseconds())
+				s.BehindMS = &behind
+			}
+		}
+	}
+}
+
+func (v *View) lookAtSwitches(ctx context.Context) []switchForm {
+	on := []switchForm{}
+	all, now, err := v.Switches.Switches(ctx)
+	if err != nil {
+		return on // that the buffer is away is told there
+	}
+	for i := range all {
+		if all[i].On(now) {
+			on = append(on, formOfSwitch(&all[i], now))
+		}
+	}
+	return on
+}
+
+func statusOfStage(s *Stage) StageStatus {
+	notices := s.Notices
+	if notices == nil {
+		notices = []Notice{}
+	}
+	return StageStatus{
+		Stage: s.Stage, Name: s.Name, Instance: s.Instance, Host: s.Host, PID: s.PID, Version: s.Version,
+		State: s.State, StartedAt: stamp(s.StartedAt), SeenAt: stamp(s.SeenAt),
+		Rates: s.Rates, Totals: s.Totals, Spool: s.Spool, LastError: s.LastError, LastErrorAt: stamp(s.LastErrorAt),
+		Notices: notices, NoReplay: s.NoReplay, Debug: s.Debug,
+	}
 }
 
 // showStatus serves GET /v1/status. It works without the store and without the
@@ -126,67 +291,10 @@ type stageForm struct {
 func (a *API) showStatus(w http.ResponseWriter, r *http.Request, _ *identity) error {
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
-	form := statusForm{Version: a.version, Now: stamp(a.now())}
-	var parts sync.WaitGroup
-	parts.Go(func() { form.Store = a.storeStatus(ctx) })
-	parts.Go(func() { form.Buffer = a.bufferStatus(ctx) })
-	parts.Go(func() { form.Stages = a.stageStatus(ctx) })
-	parts.Wait()
+	view := View{
+		Version: a.version, StoreAt: a.storeAt, BufferAt: a.bufferAt, Store: a.store, DeadLetters: a.store,
+		Depths: a.depths, Stages: a.stages, Switches: a.switches, Now: a.now,
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	return writeData(w, http.StatusOK, none{}, form)
-}
-
-func (a *API) storeStatus(ctx context.Context) storeForm {
-	began := time.Now()
-	if err := a.store.Ping(ctx); err != nil {
-		return storeForm{}
-	}
-	return storeForm{Reachable: true, PingMS: float64(time.Since(began).Microseconds()) / 1000}
-}
-
-func (a *API) bufferStatus(ctx context.Context) bufferForm {
-	form := bufferForm{Sources: []sourceForm{}}
-	depths, err := a.depths.Depths(ctx)
-	if err != nil {
-		a.log.Debug("buffer not reached", zap.NamedError(obs.Error, err))
-		return form
-	}
-	form.Reachable = true
-	for i := range depths {
-		source := a.formOfDepth(&depths[i])
-		form.Sources = append(form.Sources, source)
-		form.Events += source.Events
-		form.Bytes += source.Bytes
-		form.InFlight += source.InFlight
-		form.LagMS = max(form.LagMS, source.LagMS)
-	}
-	return form
-}
-
-func (a *API) formOfDepth(d *event.Depth) sourceForm {
-	form := sourceForm{
-		Source: d.Source, Frames: d.Frames, Events: d.Events, Bytes: d.Bytes, InFlight: d.InFlight,
-		Oldest: stamp(d.Oldest.Std()), Cursor: d.Position.Cursor, PushedAt: stamp(d.Pushed.Std()),
-	}
-	if d.Oldest != 0 {
-		form.LagMS = max(0, a.now().Sub(d.Oldest.Std()).Milliseconds())
-	}
-	return form
-}
-
-func (a *API) stageStatus(ctx context.Context) []stageForm {
-	forms := []stageForm{}
-	stages, err := a.stages.Stages(ctx)
-	if err != nil {
-		a.log.Debug("signs of life not read", zap.NamedError(obs.Error, err))
-		return forms
-	}
-	for _, s := range stages {
-		forms = append(forms, stageForm{
-			Stage: s.Stage, Name: s.Name, Instance: s.Instance, Host: s.Host, PID: s.PID, Version: s.Version,
-			State: s.State, StartedAt: stamp(s.StartedAt), SeenAt: stamp(s.SeenAt),
-			Rates: s.Rates, Totals: s.Totals, LastError: s.LastError, Debug: s.Debug,
-		})
-	}
-	return forms
+	return writeData(w, http.StatusOK, none{}, view.Look(ctx))
 }

@@ -23,6 +23,8 @@ type Beat struct {
 	Notices []Notice `json:"notices,omitempty"`
 	// NoReplay: the source of an ingest cannot be read again.
 	NoReplay bool `json:"no_replay,omitempty"`
+	// TimedCursor: the cursors of an ingest's source are times in µs since 1970.
+	TimedCursor bool `json:"timed_cursor,omitempty"`
 	// Debug is the address of its debug listener; empty when it has none.
 	Debug string `json:"debug,omitempty"`
 

@@ -60,9 +60,13 @@ type Depth struct {
 	InFlight int64 // frames that are taken and not acknowledged
 	// Oldest is when the oldest event that waits or is in flight was received; 0: none.
 	Oldest Time
+	// OldestInFlight is the same of what is in flight alone.
+	OldestInFlight Time
 	// Position is where the source's chain stands, and Pushed when.
 	Position Position
 	Pushed   Time
+	// Seen is when a writer of the source was last heard of; 0: never.
+	Seen Time
 }
 
 // Message is one raw message of a source on its way to a decoder.

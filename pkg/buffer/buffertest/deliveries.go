@@ -186,7 +186,10 @@ func testDepth(t scene) {
 		if age := time.Since(got.Pushed.Std()); age < -time.Minute || age > time.Minute {
 			t.Errorf("%s: pushed at %s, want about now", when, got.Pushed.Std())
 		}
-		got.Pushed = 0
+		if age := time.Since(got.Seen.Std()); age < -time.Minute || age > time.Minute {
+			t.Errorf("%s: writer seen at %s, want about now", when, got.Seen.Std())
+		}
+		got.Pushed, got.Seen = 0, 0
 		want.Source, want.Position = "s", last
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", when, diff)
@@ -194,14 +197,14 @@ func testDepth(t scene) {
 	}
 	check("pushed", event.Depth{Frames: 4, Events: 12, Bytes: size(frames...), Oldest: start})
 	taken := takeExactly(t, b, 2)
-	check("taken", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 2, Oldest: start})
+	check("taken", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 2, Oldest: start, OldestInFlight: start})
 	must(t, b.GiveBack(t.Context(), taken[:1]))
-	check("the oldest waits", event.Depth{Frames: 3, Events: 9, Bytes: size(frames[0], frames[2], frames[3]), InFlight: 1, Oldest: start})
+	check("the oldest waits", event.Depth{Frames: 3, Events: 9, Bytes: size(frames[0], frames[2], frames[3]), InFlight: 1, Oldest: start, OldestInFlight: start + 3})
 	taken[0] = takeExactly(t, b, 1)[0]
 	must(t, b.Ack(t.Context(), taken[:1]))
-	check("acknowledged", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 1, Oldest: start + 3})
+	check("acknowledged", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 1, Oldest: start + 3, OldestInFlight: start + 3})
 	must(t, b.Ack(t.Context(), taken[:1]))
-	check("acknowledged twice", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 1, Oldest: start + 3})
+	check("acknowledged twice", event.Depth{Frames: 2, Events: 6, Bytes: size(frames[2:]...), InFlight: 1, Oldest: start + 3, OldestInFlight: start + 3})
 	must(t, b.GiveBack(t.Context(), taken[1:]))
 	check("given back", event.Depth{Frames: 3, Events: 9, Bytes: size(frames[1:]...), Oldest: start + 3})
 	must(t, b.GiveBack(t.Context(), taken[1:]))

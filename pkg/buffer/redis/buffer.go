@@ -158,6 +158,7 @@ func parseDepth(source string, answer []any) (event.Depth, error) {
 	d := event.Depth{
 		Source: source, Frames: r.number(), Events: r.number(), Bytes: r.number(), InFlight: r.number(),
 		Oldest: event.Time(r.number()), Position: r.position(), Pushed: event.Time(r.number()),
+		Seen: event.Time(r.number()), OldestInFlight: event.Time(r.number()),
 	}
 	return d, r.err
 }

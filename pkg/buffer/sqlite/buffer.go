@@ -105,7 +105,7 @@ const (
 		OR EXISTS (SELECT 1 FROM frames WHERE source = sources.id AND lease BETWEEN 1 AND ?)
 		OR EXISTS (SELECT 1 FROM frames WHERE source = sources.id AND lease > ?)
 		ORDER BY name`
-	queryDepth = `SELECT name, frames, events, bytes, taken, frame, cursor, writer, pushed,
+	queryDepth = `SELECT name, frames, events, bytes, taken, frame, cursor, writer, pushed, seen,
 		(SELECT oldest FROM frames WHERE source = sources.id AND lease = 0 ORDER BY number LIMIT 1),
 		(SELECT MIN(oldest) FROM frames WHERE source = sources.id AND lease > 0)
 		FROM sources ORDER BY name`
@@ -128,13 +128,14 @@ func scanDepth(rows *sql.Rows) (event.Depth, error) {
 	var frame []byte
 	var waiting, taken sql.NullInt64
 	err := rows.Scan(&d.Source, &d.Frames, &d.Events, &d.Bytes, &d.InFlight, &frame, &d.Position.Cursor, &d.Position.Writer,
-		&d.Pushed, &waiting, &taken)
+		&d.Pushed, &d.Seen, &waiting, &taken)
 	copy(d.Position.Frame[:], frame)
 	for _, oldest := range []sql.NullInt64{waiting, taken} {
 		if oldest.Valid && (d.Oldest == 0 || event.Time(oldest.Int64) < d.Oldest) {
 			d.Oldest = event.Time(oldest.Int64)
 		}
 	}
+	d.OldestInFlight = event.Time(taken.Int64)
 	return d, err
 }
 
