@@ -1,6 +1,7 @@
 package twitter
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -753,4 +754,46 @@ func TestLastMessageWithoutItsEnd(t *testing.T) {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
+}
+
+// Junk at any byte costs the tweet that it hits, or the two between which it
+// stands, and nothing else.
+func TestJunkAtAnyByte(t *testing.T) {
+	t.Parallel()
+	const tweets = 3
+	var wire []byte
+	var starts []int
+	for i := range tweets {
+		starts = append(starts, len(wire))
+		wire = append(append(wire, twittertest.Tweet(i, 2, "hi")...), "\r\n"...)
+	}
+	for _, junk := range []string{"\x00", "\r\n", "{\"disconnect\":"} {
+		for at := range len(wire) + 1 {
+			body := slices.Concat(wire[:at], []byte(junk), wire[at:])
+			got := eventsOf(body)
+			for i, start := range starts {
+				end := start + len(twittertest.Tweet(i, 2, "hi")) + 2
+				hit := start-2 <= at && at <= end
+				if !hit && !slices.Contains(got, fmt.Sprint("twitter:", i)) {
+					t.Fatalf("%q at byte %d: got %q, want tweet %d of bytes %d to %d among them", junk, at, got, i, start, end)
+				}
+			}
+		}
+	}
+}
+
+// eventsOf are the keys of the events on a wire.
+func eventsOf(wire []byte) (keys []string) {
+	s := New(Config{Stream: streamSample, Keys: testKeys, Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(bytes.NewReader(wire))}, nil
+	})}})
+	decoder := s.NewDecoder()
+	_ = s.Read(context.Background(), "", func(m event.Message) error { // its end is no matter
+		var ev event.Event
+		if decoder.Decode(&ev, m.Data) == nil {
+			keys = append(keys, strings.Clone(ev.Key))
+		}
+		return nil
+	})
+	return keys
 }
