@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"riffle/pkg/api"
 	"riffle/pkg/buffer/redis"
@@ -30,6 +31,8 @@ type Buffer struct {
 	Where string
 	// Pause tells the side that takes of the filters' switch.
 	Pause func(ctx context.Context, s pause.Switch) error
+	// LetGo takes sources that are drained and long silent off the list.
+	LetGo func(ctx context.Context, silence time.Duration) (gone []string, err error)
 	// Pusher gives the pushing side of a source. writer is this process's name.
 	Pusher func(source, writer string) ingest.Pusher
 }
@@ -58,7 +61,7 @@ func openBuffer(ctx context.Context, c *config.Buffer, most int64) (*Buffer, err
 	}
 	board := control.NewRedis(b.Client())
 	return &Buffer{
-		Taker: b, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause,
+		Taker: b, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause, LetGo: b.LetGo,
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
 }

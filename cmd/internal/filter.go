@@ -53,6 +53,10 @@ func (p *Process) FilterParts(f Filtering) []daemon.Part {
 // whose turn it is: what one has removed the next does not find.
 const purgeEvery = time.Minute
 
+// letGoAfter is how long nobody has written a drained source when filters stop
+// asking for it. It comes back with its next writer.
+const letGoAfter = 7 * 24 * time.Hour
+
 // Dead letters beyond either bound are removed, the oldest first.
 const (
 	maxDeadLetters = 10_000
@@ -82,6 +86,13 @@ func (p *Process) purgePart(f Filtering, checked <-chan struct{}) daemon.Part {
 				log.Warn("old rows not all removed", zap.NamedError(obs.Error, err))
 			case removed > 0:
 				log.Info("old rows removed", zap.Int64("rows", removed), zap.Int64(obs.ElapsedMS, time.Since(began).Milliseconds()))
+			}
+			gone, err := f.Buffer.LetGo(ctx, letGoAfter)
+			if err != nil && ctx.Err() == nil {
+				log.Debug("sources not looked through", zap.NamedError(obs.Error, err))
+			}
+			for _, source := range gone {
+				log.Info("source let go: drained, and nobody has written it for long", zap.String(obs.Source, source))
 			}
 			dropped, err := f.Store.TrimDeadLetters(ctx, maxDeadLetters, maxDeadBytes)
 			switch {
