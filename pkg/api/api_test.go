@@ -20,6 +20,7 @@ import (
 
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
+	"riffle/pkg/pause"
 	"riffle/pkg/rule"
 )
 
@@ -194,7 +195,14 @@ type statusAnswer struct {
 		LagMS     int64 `json:"lag_ms"`
 		Sources   []struct{ Source string }
 	}
-	Stages []struct{ Stage, Name, State string }
+	Stages []struct {
+		Stage, Name, State string
+		Notices            []struct{ Text string }
+	}
+	Switches []struct {
+		Paused bool
+		Reason string
+	}
 }
 
 func TestStatus(t *testing.T) {
@@ -204,7 +212,8 @@ func TestStatus(t *testing.T) {
 	w.neighbours.depths = []event.Depth{
 		{Source: "a", Events: 3, Oldest: event.TimeOf(time.Now().Add(-time.Minute))}, {Source: "b", Events: 4},
 	}
-	w.neighbours.stages = []Stage{{Stage: "ingest", Name: "a", State: "paused"}}
+	w.neighbours.stages = []Stage{{Stage: "ingest", Name: "a", State: "paused", Notices: []Notice{{Kind: "gap", Text: "line down"}}}}
+	w.neighbours.switches = []pause.Switch{{Stage: "filter", Paused: true, Who: "ann", Reason: "disk"}}
 	answer := w.do(t, admin, "GET /v1/status", "").want(t, http.StatusOK)
 	got := into[statusAnswer](t, answer.Data)
 	if got.Version != "test" || !got.Store.Reachable || !got.Buffer.Reachable || got.Buffer.Events != 7 || len(got.Buffer.Sources) != 2 {
@@ -213,8 +222,11 @@ func TestStatus(t *testing.T) {
 	if got.Buffer.LagMS < 60_000 || got.Buffer.LagMS > 90_000 {
 		t.Errorf("got lag %d ms, want a minute", got.Buffer.LagMS)
 	}
-	if len(got.Stages) != 1 || got.Stages[0].State != "paused" {
+	if len(got.Stages) != 1 || got.Stages[0].State != "paused" || len(got.Stages[0].Notices) != 1 || got.Stages[0].Notices[0].Text != "line down" {
 		t.Errorf("got stages %+v", got.Stages)
+	}
+	if len(got.Switches) != 1 || !got.Switches[0].Paused || got.Switches[0].Reason != "disk" {
+		t.Errorf("got switches %+v", got.Switches)
 	}
 	w.neighbours.err = errAway
 	answer = w.do(t, admin, "GET /v1/status", "").want(t, http.StatusOK)
