@@ -24,6 +24,8 @@ type row struct {
 var rows = []row{
 	{"shrink", "decode tweets, encode frames, one core", benchShrink},
 	{"twitter", "read Twitter's wire over loopback and make frames, one core", benchTwitter},
+	{"mastodon", "read a Mastodon stream over loopback and make frames, one core", benchMastodon},
+	{"jetstream", "read a Jetstream over loopback and make frames, one core", benchJetstream},
 	{"match", "match events against rule sets of three sizes", benchMatch},
 	{"memory", "Redis memory of a buffered tweet", benchMemory},
 	{"record", "file to ingest to Redis", benchRecord},
