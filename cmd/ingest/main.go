@@ -44,7 +44,7 @@ func start(ctx context.Context, p *internal.Process, c *config.Ingest, stdin io.
 	if err != nil {
 		return err
 	}
-	err = p.Run(ctx, stage.Part(), stage.Beat(), stage.Progress(stderr, true))
+	err = p.Run(ctx, stage.Part(), stage.Beat(), stage.Progress(stderr, true), p.DurabilityPart(buffer))
 	stage.Report(stderr)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/ingest"
+	"riffle/pkg/spool"
 	"riffle/pkg/testenv"
 )
 
@@ -89,11 +90,30 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-func TestASettingWithoutEffectIsSaid(t *testing.T) {
+// TestSpoolOfAnotherProcess: a folder has one user, who is told who else there is.
+func TestSpoolOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	buffer := "sqlite:" + filepath.Join(t.TempDir(), "buffer.db")
-	_, stderr := ingestAll(t, "", "--source", "stdin:", "--buffer", buffer, "--spool", t.TempDir())
-	if !strings.Contains(stderr, `"setting has no effect in this version","setting":"--spool"`) {
-		t.Errorf("got %s", stderr)
+	dir := t.TempDir()
+	other, err := spool.Open(filepath.Join(dir, "stdin"), spool.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--source", "stdin:", "--buffer", "sqlite:" + filepath.Join(t.TempDir(), "buffer.db"), "--spool", dir, "--name", "stdin"}
+	if status, stderr := ingestAll(t, "", args...); status != 1 || !strings.Contains(stderr, "--state or --spool of its own") {
+		t.Errorf("got status %d, %s; want 1 and what to do", status, stderr)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status, stderr := ingestAll(t, "", args...); status != 0 {
+		t.Errorf("after the other has ended: got status %d, %s", status, stderr)
+	}
+	file := filepath.Join(dir, "stdin", "no folder")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args[5] = file
+	if status, stderr := ingestAll(t, "", args...); status != 78 || !strings.Contains(stderr, "--spool") {
+		t.Errorf("a folder that can't be: got status %d, %s; want 78", status, stderr)
 	}
 }

@@ -33,6 +33,12 @@ type Buffer struct {
 	Pause func(ctx context.Context, s pause.Switch) error
 	// LetGo takes sources that are drained and long silent off the list.
 	LetGo func(ctx context.Context, silence time.Duration) (gone []string, err error)
+	// Recent is what it still has of what was acknowledged; nil where store and
+	// buffer are on one disk.
+	Recent filter.Recent
+	// Weaknesses says in what the server keeps less than was asked for; nil where
+	// there is no server.
+	Weaknesses func(ctx context.Context) ([]string, error)
 	// Pusher gives the pushing side of a source. writer is this process's name.
 	Pusher func(source, writer string) ingest.Pusher
 }
@@ -61,7 +67,7 @@ func openBuffer(ctx context.Context, c *config.Buffer, most int64) (*Buffer, err
 	}
 	board := control.NewRedis(b.Client())
 	return &Buffer{
-		Taker: b, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause, LetGo: b.LetGo,
+		Taker: b, Recent: b, Weaknesses: b.Weaknesses, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause, LetGo: b.LetGo,
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
 }

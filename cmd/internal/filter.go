@@ -32,7 +32,7 @@ func (p *Process) FilterParts(f Filtering) []daemon.Part {
 	gate := p.newGate("filter", f.Buffer, control.GateConfig{Stages: []string{pause.Filter}, Spread: f.Buffer.Pause})
 	stage := filter.New(filter.Config{
 		Switch: gate,
-		Taker:  f.Buffer, Writer: f.Store, Rules: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
+		Taker:  f.Buffer, Writer: f.Store, Rules: f.Store, Recent: f.Buffer.Recent, Ledger: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
 	})
 	checked := make(chan struct{})
 	run := func(ctx context.Context) error {
@@ -45,6 +45,7 @@ func (p *Process) FilterParts(f Filtering) []daemon.Part {
 	return []daemon.Part{
 		{Name: "filter", Run: run},
 		p.purgePart(f, checked),
+		p.DurabilityPart(f.Buffer),
 		p.BeatPart("filter", "", f.Buffer, func(b *control.Beat) { tellFilter(b, stage.Status()) }),
 	}
 }

@@ -18,11 +18,13 @@ import (
 	"riffle/pkg/ingest"
 	"riffle/pkg/obs"
 	"riffle/pkg/pause"
+	"riffle/pkg/spool"
 )
 
 // Ingest is an ingest stage on its way through a process.
 type Ingest struct {
 	stage  *ingest.Ingest
+	disk   *spool.Spool // nil where the source can be read again
 	source ingest.Source
 	looped bool
 	url    string // secrets masked
@@ -37,7 +39,11 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 		return nil, err
 	}
 	name := string(in.Name)
-	stage, err := ingest.New(ingest.Config{
+	disk, err := p.openSpool(in, source)
+	if err != nil {
+		return nil, err
+	}
+	c := ingest.Config{
 		Name:     name,
 		Source:   source,
 		Pusher:   buffer.Pusher(name, p.Instance),
@@ -49,12 +55,16 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 		Memory:     memory{p.State, name},
 		Log:        p.Log,
 		Registerer: p.Registry,
-	})
+	}
+	if disk != nil {
+		c.Spool = disk
+	}
+	stage, err := ingest.New(c)
 	if err != nil {
 		return nil, err
 	}
 	return &Ingest{
-		stage: stage, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
+		stage: stage, disk: disk, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
 		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) {
 			tellIngest(b, stage.Status())
 			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
@@ -71,6 +81,7 @@ func tellIngest(b *control.Beat, s ingest.Status) {
 	}
 	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
 	b.Totals["gaps"] = s.GapCount
+	b.Totals["spool_frames"], b.Totals["spool_events"], b.Totals["spool_bytes"] = s.Spool.Frames, s.Spool.Events, s.Spool.Bytes
 	for _, g := range s.Gaps {
 		b.Notices = append(b.Notices, control.Notice{Kind: "gap", Text: g.Why, From: g.From.Std(), To: g.To.Std()})
 	}

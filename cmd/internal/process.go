@@ -76,19 +76,6 @@ func (p *Process) listen(ctx context.Context, c *config.DebugListen) error {
 	return nil
 }
 
-// unobeyed are settings of the contract that nothing obeys yet (docs/adr/0002).
-var unobeyed = []string{"spool"}
-
-// WarnUnobeyed says which settings were given and have no effect, so that
-// nobody relies on a bound that is not there.
-func (p *Process) WarnUnobeyed(report *config.Report) {
-	for _, name := range unobeyed {
-		if report.Given(name) {
-			p.Log.Warn("setting has no effect in this version", zap.String("setting", "--"+name))
-		}
-	}
-}
-
 // DebugAddr is where the debug listener answers, or "off".
 func (p *Process) DebugAddr() string { return p.frame.Debug.Addr() }
 

@@ -38,7 +38,6 @@ func (s Stage) Main(ctx context.Context, args, environ []string, stdout, stderr 
 	if err != nil {
 		return Explain(stderr, s.Binary, err)
 	}
-	p.WarnUnobeyed(report)
 	if err := s.Run(ctx, p); err != nil {
 		return Explain(stderr, s.Binary, err)
 	}

@@ -28,6 +28,7 @@ type Store interface {
 	api.Store
 	filter.Writer
 	filter.Rules
+	filter.Ledger
 	Registry
 	Migrate(ctx context.Context, progress func(have, want int64)) error
 	CheckSchema(ctx context.Context) error

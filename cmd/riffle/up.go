@@ -60,7 +60,6 @@ func (a *app) runUp(ctx context.Context, c *config.Up, report *config.Report) er
 	if err != nil {
 		return err
 	}
-	p.WarnUnobeyed(report)
 	buffer, err := internal.OpenBuffer(ctx, &c.Buffer, 0)
 	if err != nil {
 		return err

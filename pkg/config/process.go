@@ -96,6 +96,7 @@ func (in *Input) settings() []Setting {
 		{Name: "source", Usage: "URL of the stream: jetstream://host/subscribe, mastodon://host/public, twitter://filter?track=WORDS, file:PATH, stdin:, sim:", Value: &in.Source, Secret: true},
 		{Name: "name", Usage: "name of the source, under which its cursor is kept (default from the URL)", Value: &in.Name},
 		{Name: "audience", Usage: "NETWORK:ACCOUNT that sees what the source brings, where its messages do not say", Value: &in.Audience, List: true},
+		{Name: "spool", Usage: "directory of the disk queue before a buffer that is away, for sources that can't be read again (default in --state)", Value: &in.Spool},
 		{Name: "mastodon-token", Usage: "access token of the account that reads a mastodon: source", Value: &in.MastodonToken, Secret: true},
 	}, in.Twitter.settings()...)
 }

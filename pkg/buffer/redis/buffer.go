@@ -46,6 +46,7 @@ type Buffer struct {
 	options   Options
 	scripts   scripts
 	keepBytes int // of acknowledged frames
+	want      durability
 
 	mu      sync.Mutex
 	sources []string // sorted; as of listed
@@ -53,19 +54,24 @@ type Buffer struct {
 	next    int // the source that the next round of Take begins with
 }
 
-// Open makes a buffer on the server of address (see Connect).
+// Open makes a buffer on the server of address (see Connect), which may say with
+// the parameter durability what the server is asked to keep (Weaknesses).
 //
 // A server that is away is no error, since stages start with their neighbours
 // down: each call answers with a transient error until it is there.
 //
 // Errors: a wrong URL; *UnfitError; a login that the server refuses.
 func Open(ctx context.Context, address string, options Options) (*Buffer, error) {
+	address, want, err := cutDurability(address)
+	if err != nil {
+		return nil, err
+	}
 	client, err := Connect(address)
 	if err != nil {
 		return nil, err
 	}
 	b := New(client, options)
-	b.owned = true
+	b.owned, b.want = true, want
 	if err := b.Ping(ctx); err != nil && !retry.IsTransient(err) {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -80,7 +86,7 @@ func New(client goredis.UniversalClient, options Options) *Buffer {
 	if options.Silence == 0 {
 		options.Silence = defaultSilence
 	}
-	return &Buffer{client: client, options: options, scripts: newScripts(), keepBytes: keepAckedBytes}
+	return &Buffer{client: client, options: options, scripts: newScripts(), keepBytes: keepAckedBytes, want: keepsMost}
 }
 
 // Ping asks whether the server answers and is fit.
