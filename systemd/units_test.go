@@ -2,11 +2,13 @@ package systemd_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ var units = []struct {
 	{"riffle-ingest@.service", "ingest-bluesky.env", "bluesky", func() config.Settings { return config.NewIngest() }},
 	{"riffle-filter@.service", "filter.env", "1", func() config.Settings { return config.NewFilter() }},
 	{"riffle-api.service", "api.env", "", func() config.Settings { return config.NewAPI() }},
+	{"riffle.service", "riffle.env", "", func() config.Settings { return config.NewUp() }},
 }
 
 // TestSamplesLoad gives the real loader what systemd would give it.
@@ -33,9 +36,10 @@ func TestSamplesLoad(t *testing.T) {
 		t.Run(tt.unit, func(t *testing.T) {
 			t.Parallel()
 			credentials := t.TempDir()
-			write(t, filepath.Join(credentials, "buffer"), "redis://:secret@redis.example:6379/0\n")
-			write(t, filepath.Join(credentials, "store"), "mysql://riffle:secret@db.example:3306/riffle\n")
-			expand := strings.NewReplacer("%i", tt.instance, "%d", credentials)
+			for _, name := range []string{"buffer", "store"} {
+				write(t, filepath.Join(credentials, name), read(t, name))
+			}
+			expand := strings.NewReplacer("%i", tt.instance, "%d", credentials, "%S", "/var/lib", " up ", " ")
 
 			environ := []string{"STATE_DIRECTORY=/var/lib/riffle/x"}
 			var args []string
@@ -111,34 +115,68 @@ func TestEveryLineHasAReason(t *testing.T) {
 	}
 }
 
-// TestSystemdAcceptsTheUnits asks systemd itself, where it is.
+// TestSystemdAcceptsTheUnits asks systemd itself, where it is. It looks for the
+// binaries, so the units of the copy name those that were built.
 func TestSystemdAcceptsTheUnits(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("systemd-analyze is not installed")
 	}
+	bin, dir := binaries(t), t.TempDir()
+	paths := []string{filepath.Join(dir, "riffle.target")}
+	write(t, paths[0], read(t, "riffle.target"))
 	for _, tt := range units {
-		t.Run(tt.unit, func(t *testing.T) {
-			t.Parallel()
-			// The binary of the copy is one that is there.
-			text := strings.Replace(read(t, tt.unit), "ExecStart=/usr/local/bin/riffle-", "ExecStart=/bin/true riffle-", 1)
-			path := filepath.Join(t.TempDir(), strings.Replace(tt.unit, "@", "@"+tt.instance, 1))
-			write(t, path, text)
-			for _, args := range [][]string{
-				{"verify", "--man=no", "--recursive-errors=no", path},
-				{"security", "--offline=true", "--threshold=20", path},
-			} {
-				out, err := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
-				var exit *exec.ExitError
-				if errors.As(err, &exit) {
-					t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, lastLines(out, 12))
-				} else if err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
+		path := filepath.Join(dir, strings.Replace(tt.unit, "@", "@"+tt.instance, 1))
+		write(t, path, strings.Replace(read(t, tt.unit), "ExecStart=/usr/local/bin/", "ExecStart="+bin+"/", 1))
+		paths = append(paths, path)
 	}
+	accepts := func(args ...string) {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, lastLines(out, 12))
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	accepts(append([]string{"verify", "--man=no", "--recursive-errors=no"}, paths...)...)
+	for _, path := range paths[1:] {
+		accepts("security", "--offline=true", "--threshold=20", path)
+	}
+}
+
+// binaries builds the product once for the tests of this package.
+func binaries(t *testing.T) string {
+	t.Helper()
+	dir, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "riffle-systemd-")
+	if err != nil {
+		return "", err
+	}
+	for binary, folder := range map[string]string{"riffle": "riffle", "riffle-ingest": "ingest", "riffle-filter": "filter", "riffle-api": "api"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, binary), "../cmd/"+folder)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return dir, fmt.Errorf("build %s: %w\n%s", binary, err, out)
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if dir, err := built(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(status) //nolint:forbidigo // TestMain of a package whose tests need a built product
 }
 
 func lastLines(out []byte, n int) string {

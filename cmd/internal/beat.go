@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -31,9 +32,12 @@ const (
 	stuckAfter = 30 * time.Second
 )
 
-// pulse is when a stage last told of itself. Whether the sign of life could be
-// left does not matter: an outage is no reason to be restarted.
-type pulse struct{ nanos atomic.Int64 }
+// pulse is when a stage last told of itself, and what. Whether the sign of life
+// could be left does not matter: an outage is no reason to be restarted.
+type pulse struct {
+	nanos atomic.Int64
+	line  atomic.Value // a string
+}
 
 func (p *pulse) beat() { p.nanos.Store(time.Now().UnixNano()) }
 
@@ -45,6 +49,30 @@ func (p *Process) turning() bool {
 		}
 	}
 	return true
+}
+
+// tellManager shows the service manager what the stages of the process do.
+func (p *Process) tellManager() {
+	var lines []string
+	for _, pulse := range p.pulses {
+		if line, ok := pulse.line.Load().(string); ok {
+			lines = append(lines, line)
+		}
+	}
+	p.frame.Notifier.Status(strings.Join(lines, "; "))
+}
+
+// summary is a stage's part of the status line.
+func summary(b *control.Beat) string {
+	line := strings.TrimSpace(b.Stage + " " + b.Name)
+	line += " is " + b.State
+	if rate, ok := b.Rates["events"]; ok {
+		line += fmt.Sprintf(", %.0f events/s", rate)
+	}
+	if b.LastError != "" && time.Since(b.LastErrorAt) < time.Minute {
+		line += ", last error " + b.LastError
+	}
+	return line
 }
 
 // BeatPart leaves a sign of life of one stage every two seconds, and a last one
@@ -66,6 +94,8 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 		if state == stateStopped {
 			b.State = state
 		}
+		pulse.line.Store(summary(&b))
+		p.tellManager()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 		defer cancel()
 		if err := board.Beat(ctx, b); err != nil {

@@ -1,0 +1,68 @@
+package systemd_test
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait for a process; no test waits for it to pass.
+const patience = 90 * time.Second
+
+// TestNotifySocket plays the service manager for a real filter whose neighbours
+// are all away: it is ready, says what it waits for, feeds the watchdog, and
+// tells that it stops.
+func TestNotifySocket(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "riffle-notify-") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = manager.Close() })
+
+	var said bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "riffle-filter"),
+		"--buffer", "redis://127.0.0.1:1/0", "--store", "mysql://u:p@127.0.0.1:1/db", "--state", dir, "--debug-listen", "off")
+	cmd.Env = []string{"NOTIFY_SOCKET=" + manager.LocalAddr().String(), "WATCHDOG_USEC=200000"}
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await := func(want string) {
+		t.Helper()
+		if err := manager.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		message := make([]byte, 4096)
+		for {
+			n, err := manager.Read(message)
+			if err != nil {
+				t.Fatalf("%s did not come: %v", want, err)
+			}
+			if strings.HasPrefix(string(message[:n]), want) {
+				return
+			}
+		}
+	}
+	await("READY=1")
+	await("STATUS=filter is loading")
+	await("WATCHDOG=1")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	await("STOPPING=1")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("got %v, want a stop without error\n%s", err, &said)
+	}
+}
