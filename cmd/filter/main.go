@@ -43,6 +43,6 @@ func start(ctx context.Context, p *internal.Process, c *config.Filter) error {
 	}
 	defer func() { _ = store.Close() }()
 	return p.Run(ctx, p.FilterParts(internal.Filtering{
-		Setting: &c.Store, Store: store, Buffer: buffer, Keep: c.Keep, StoreAll: c.StoreAll,
+		Setting: &c.Store, Store: store, Buffer: buffer, Keep: c.Keep, StoreAll: c.StoreAll, Allowance: c.Allowance,
 	})...)
 }

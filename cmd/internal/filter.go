@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,8 @@ type Filtering struct {
 	Buffer   *Buffer
 	Keep     config.Duration
 	StoreAll config.Switch
+	// Allowance is how much a rule may keep a minute; 0 is the filter's default.
+	Allowance config.Count
 }
 
 // FilterParts makes the stage that takes from the buffer and writes to the
@@ -33,6 +36,7 @@ func (p *Process) FilterParts(f Filtering) []daemon.Part {
 	stage := filter.New(filter.Config{
 		Switch: gate,
 		Taker:  f.Buffer, Writer: f.Store, Rules: f.Store, Recent: f.Buffer.Recent, Ledger: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
+		Allowance: int64(f.Allowance),
 	})
 	checked := make(chan struct{})
 	run := func(ctx context.Context) error {
@@ -114,6 +118,12 @@ func tellFilter(b *control.Beat, s filter.Status) {
 	b.Totals = map[string]int64{
 		"frames": s.Frames, "events": s.Events, "deletions": s.Deletions, "matches": s.Matches, "rules": int64(s.Rules),
 		"dead_letters": s.DeadLetters,
+	}
+	for _, f := range s.Floods {
+		b.Notices = append(b.Notices, control.Notice{
+			Kind: "flood", From: f.At,
+			Text: fmt.Sprintf("rule %d of user %d is off: it kept more in a minute than it may", f.Rule, f.User),
+		})
 	}
 	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
 }

@@ -41,7 +41,7 @@ func (a *app) rule() *cobra.Command {
 	return a.group("rule", "Add, list, remove, check, import and export rules",
 		add,
 		&cobra.Command{
-			Use: "list USER", Short: "List a user's rules with their matches of the last day", Args: cobra.ExactArgs(1),
+			Use: "list USER", Short: "List a user's rules with their matches of the last hour and day", Args: cobra.ExactArgs(1),
 			RunE: a.withStore(a.listRules),
 		},
 		&cobra.Command{
@@ -94,19 +94,35 @@ func (a *app) listRules(ctx context.Context, store internal.Store, args []string
 	if err != nil {
 		return err
 	}
-	counts, err := store.RuleCounts(ctx, user.ID, time.Now().Add(-24*time.Hour))
+	numbers, err := store.RuleNumbers(ctx, user.ID, time.Now())
 	if err != nil {
 		return err
 	}
-	table := newTable(a.stdout, "ID", "ACTION", "TAG", "MATCHES 24H", "RULE")
+	table := newTable(a.stdout, "ID", "ACTION", "TAG", "1H", "24H", "LAST MATCH", "RULE")
 	for _, r := range rules {
-		action := r.Action.String()
-		if !r.Enabled {
-			action += " (off)"
-		}
-		table.row(r.ID, action, r.Tag, counts[r.ID], r.Value)
+		n := numbers[r.ID]
+		table.row(r.ID, stateOf(&r), r.Tag, n.Hour, n.Day, minute(n.Last), r.Value)
 	}
 	return table.flush()
+}
+
+// stateOf is a rule's action, and why it is off if it is.
+func stateOf(r *rule.Rule) string {
+	switch {
+	case !r.FloodedAt.IsZero():
+		return r.Action.String() + " (off: flooded)"
+	case !r.Enabled:
+		return r.Action.String() + " (off)"
+	}
+	return r.Action.String()
+}
+
+// minute prints a time, or a dash for none.
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04")
 }
 
 func (a *app) removeRules(ctx context.Context, store internal.Store, args []string) error {

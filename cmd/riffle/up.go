@@ -94,7 +94,7 @@ func (a *app) runUp(ctx context.Context, c *config.Up, report *config.Report) er
 	}
 	parts := append(web.Parts(), a.onward(ingest), ingest.Beat(), ingest.Progress(a.stderr, false), follower.part(p.Log))
 	return p.Run(ctx, append(parts, p.FilterParts(internal.Filtering{
-		Setting: &c.Store, Store: store, Buffer: buffer, Keep: c.Keep, StoreAll: c.StoreAll,
+		Setting: &c.Store, Store: store, Buffer: buffer, Keep: c.Keep, StoreAll: c.StoreAll, Allowance: c.Allowance,
 	})...)...)
 }
 

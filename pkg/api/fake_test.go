@@ -32,7 +32,8 @@ type testStore interface {
 // memory is a store without a server. Its answers follow the contract of
 // event.Page; that the real ones do too is checked by running one suite on both.
 type memory struct {
-	now func() time.Time
+	numbers map[int64]rule.Numbers
+	now     func() time.Time
 
 	mu      sync.Mutex
 	down    error // answered by every call while set
@@ -44,7 +45,6 @@ type memory struct {
 	logins  map[[32]byte]auth.Token
 	changes map[int64][]event.Change
 	events  []json.RawMessage
-	revised int64       // number of the newest change of a token
 	lookups int         // of tokens
 	asked   event.Query // for matches, last
 	pages   int         // of matches
@@ -88,18 +88,6 @@ func (m *memory) LastNumber(_ context.Context, user int64) (int64, error) {
 		return 0, m.down
 	}
 	return changes[len(changes)-1].Number, m.down
-}
-
-func (m *memory) News(_ context.Context, after int64) (event.News, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	news := event.News{Changes: m.number, Tokens: m.revised, Users: map[int64]int64{}, Whole: after > 0}
-	for user, changes := range m.changes {
-		if last := changes[len(changes)-1].Number; last > after {
-			news.Users[user] = last
-		}
-	}
-	return news, m.down
 }
 
 func (m *memory) Matches(_ context.Context, q event.Query) (event.Page, error) {
@@ -271,7 +259,7 @@ func (m *memory) UpdateRule(_ context.Context, r rule.Rule) (rule.Rule, error) {
 	if m.taken(r) {
 		return rule.Rule{}, event.ErrExists
 	}
-	r.CreatedAt, r.UpdatedAt, r.Number = m.rules[at].CreatedAt, m.now(), m.next()
+	r.CreatedAt, r.UpdatedAt, r.FloodedAt, r.Number = m.rules[at].CreatedAt, m.now(), time.Time{}, m.next()
 	m.rules[at] = r
 	return r, nil
 }
@@ -287,10 +275,32 @@ func (m *memory) RemoveRule(_ context.Context, user, id int64) error {
 	return nil
 }
 
-func (m *memory) RuleCounts(context.Context, int64, time.Time) (map[int64]int64, error) {
+func (m *memory) RuleNumbers(context.Context, int64, time.Time) (map[int64]rule.Numbers, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return map[int64]int64{}, m.down
+	return m.numbers, m.down
+}
+
+func (m *memory) FloodedRules(_ context.Context, user int64) (flooded []rule.Rule, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rules {
+		if r.User == user && !r.FloodedAt.IsZero() {
+			flooded = append(flooded, r)
+		}
+	}
+	return flooded, m.down
+}
+
+// flood switches a rule off as a filter does.
+func (m *memory) flood(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.rules {
+		if r := &m.rules[i]; r.ID == id {
+			r.Enabled, r.FloodedAt, r.Number = false, m.now(), m.next()
+		}
+	}
 }
 
 func (m *memory) TokenByHash(_ context.Context, hash [32]byte) (auth.Token, error) {
@@ -332,7 +342,6 @@ func (m *memory) AddToken(_ context.Context, t auth.Token) (auth.Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t.ID, t.CreatedAt = m.next(), m.now()
-	m.revised = t.ID
 	m.tokens = append(m.tokens, t)
 	return t, m.down
 }
@@ -342,7 +351,7 @@ func (m *memory) RevokeToken(_ context.Context, user, id int64) error {
 	defer m.mu.Unlock()
 	for i := range m.tokens {
 		if m.tokens[i].User == user && m.tokens[i].ID == id {
-			m.tokens[i].RevokedAt, m.revised = m.now(), m.next()
+			m.tokens[i].RevokedAt = m.now()
 			return m.down
 		}
 	}
@@ -386,7 +395,7 @@ func (m *memory) RemoveUser(_ context.Context, id int64) error {
 	if at < 0 {
 		return cmp.Or(m.down, event.ErrNotFound)
 	}
-	m.users, m.revised = slices.Delete(m.users, at, at+1), m.next()
+	m.users = slices.Delete(m.users, at, at+1)
 	m.tokens = slices.DeleteFunc(m.tokens, func(t auth.Token) bool { return t.User == id })
 	return m.down
 }

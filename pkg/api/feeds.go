@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
+	"riffle/pkg/rule"
 )
 
 const (
@@ -75,8 +77,12 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	if err != nil {
 		return err
 	}
+	floods, err := a.store.FloodedRules(ctx, q.User)
+	if err != nil {
+		return err
+	}
 	header := w.Header()
-	header.Set("ETag", a.pageTag(last, &q))
+	header.Set("ETag", a.pageTag(last+floodNumber(floods), &q))
 	header.Set("Cache-Control", "private, no-cache")
 	if hasTag(r.Header.Get("If-None-Match"), header.Get("ETag")) {
 		a.refund(header, entry)
@@ -88,15 +94,55 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 		return err
 	}
 	f := newFeed(r, &q, last, &page)
+	if q.Before == 0 {
+		f.tellFloods(floods)
+	}
 	body, err := form(f)
 	if err != nil {
 		return fmt.Errorf("api: write feed: %w", err)
 	}
-	if f.next != "" {
-		header.Set("Link", linkTo(f.next, "next"))
-	}
-	writeWhole(w, http.StatusOK, contentType, body)
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
 	return nil
+}
+
+// floodNumber changes with the rules that are off because they kept too much.
+func floodNumber(rules []rule.Rule) (sum int64) {
+	for i := range rules {
+		sum += rules[i].Number
+	}
+	return sum
+}
+
+// tellFloods puts an entry in front for each rule that was switched off because
+// it kept too much: a feed that falls silent must say why.
+func (f *feed) tellFloods(rules []rule.Rule) {
+	for i := range rules {
+		x := &rules[i]
+		if f.tag != "" && f.tag != x.Tag {
+			continue
+		}
+		f.entries = append([]feedEntry{{
+			id:      uuidOf(fmt.Sprintf("flood %d %d", x.ID, x.FloodedAt.UnixMicro())),
+			matched: x.FloodedAt,
+			event: &event.Event{
+				URL:    f.home,
+				Author: event.Author{Name: "riffle"},
+				Text: fmt.Sprintf("Your rule was switched off: %s\n\nIt kept more posts in one minute than a rule may. "+
+					"Add a word that says what you look for, or switch it on again as it is.", x.Value),
+			},
+		}}, f.entries...)
+		f.updated = latest(f.updated, x.FloodedAt)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (a *API) feedToken(r *http.Request) (auth.Token, *tokenEntry, error) {

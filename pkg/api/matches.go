@@ -5,7 +5,6 @@ import (
 	"context"
 	"hash/fnv"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,7 +39,7 @@ func (a *API) listMatches(w http.ResponseWriter, r *http.Request, who *identity)
 		if err != nil {
 			return err
 		}
-		w.Header()["Link"] = links(&q.Query, &page)
+		w.Header().Set("Cache-Control", "no-store")
 		writePage(w, &page, q.HasAfter)
 		return nil
 	}
@@ -78,23 +77,21 @@ func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity,
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	page, ok := a.pages.get(tag)
+	body, ok := a.pages.get(tag)
 	if !ok {
 		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 		defer cancel()
-		if page, err = a.readPage(ctx, q, last); err != nil {
+		if body, err = a.readPage(ctx, q, last); err != nil {
 			return err
 		}
-		page = a.pages.put(tag, page)
+		a.pages.put(tag, body)
 	}
-	header["Link"] = page.links
-	c := codingFor(w, len(page.body))
-	writeCoded(w, http.StatusOK, jsonBody, c, page.in(c))
+	writeBody(w, http.StatusOK, body)
 	return nil
 }
 
-// readPage reads a page and gives its answer.
-func (a *API) readPage(ctx context.Context, q event.Query, last int64) (*cachedPage, error) {
+// readPage reads a page and gives the body of its answer.
+func (a *API) readPage(ctx context.Context, q event.Query, last int64) ([]byte, error) {
 	page, err := a.store.Matches(ctx, q)
 	if err != nil {
 		return nil, err
@@ -105,31 +102,8 @@ func (a *API) readPage(ctx context.Context, q event.Query, last int64) (*cachedP
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
 	*buffer = appendPage(*buffer, &page, q.HasAfter)
-	return &cachedPage{body: bytes.Clone(*buffer), links: links(&q, &page)}, nil
+	return bytes.Clone(*buffer), nil
 }
-
-// links is the header Link of a page: where its summary's next and prev lead,
-// with what else was asked.
-func links(q *event.Query, page *event.Page) []string {
-	asked := "/v1/matches?"
-	if q.Limit != defaultLimit {
-		asked += "limit=" + strconv.Itoa(q.Limit) + "&"
-	}
-	if q.Tag != "" {
-		asked += "tag=" + url.QueryEscape(q.Tag) + "&"
-	}
-	if q.Rule != "" {
-		asked += "rule=" + q.Rule + "&"
-	}
-	link := linkTo(asked+"after="+cursorOf(page.Next), "next")
-	if page.Prev > 0 {
-		link += ", " + linkTo(asked+"before="+cursorOf(page.Prev), "prev")
-	}
-	return []string{link}
-}
-
-// linkTo is one link of a header (RFC 8288); the address is escaped already.
-func linkTo(address, relation string) string { return "<" + address + `>; rel="` + relation + `"` }
 
 // steady is how long an empty poll gives its own cursor back: the same question
 // is asked again then, which 304 can answer. After that the cursor moves on,

@@ -18,8 +18,11 @@ type RuleReader interface {
 	// Rule gives one.
 	// Errors: event.ErrNotFound, also for another user's.
 	Rule(ctx context.Context, user, id int64) (rule.Rule, error)
-	// RuleCounts gives the matches of each rule since a time.
-	RuleCounts(ctx context.Context, user int64, since time.Time) (map[int64]int64, error)
+	// RuleNumbers tells how often each rule matched before a time; rules that
+	// never did are absent.
+	RuleNumbers(ctx context.Context, user int64, at time.Time) (map[int64]rule.Numbers, error)
+	// FloodedRules lists those that were switched off because they kept too much.
+	FloodedRules(ctx context.Context, user int64) ([]rule.Rule, error)
 }
 
 // RuleWriter changes the rules of one user.
@@ -45,16 +48,19 @@ type ruleForm struct {
 	Enabled    bool      `json:"enabled"`
 	CreatedAt  stamp     `json:"created_at"`
 	UpdatedAt  stamp     `json:"updated_at"`
+	FloodedAt  stamp     `json:"flooded_at"`
+	Matches1h  int64     `json:"matches_1h"`
 	Matches24h int64     `json:"matches_24h"`
+	LastMatch  stamp     `json:"last_match_at"`
 	Canonical  string    `json:"canonical"`
 	Warnings   []mistake `json:"warnings"`
 }
 
-func formOfRule(r *rule.Rule, matches int64, warnings []mistake) ruleForm {
+func formOfRule(r *rule.Rule, n rule.Numbers, warnings []mistake) ruleForm {
 	return ruleForm{
 		ID: decimal(r.ID), Value: r.Value, Tag: r.Tag, Action: r.Action.String(), Enabled: r.Enabled,
-		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt),
-		Matches24h: matches, Canonical: r.Canonical, Warnings: warnings,
+		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt), FloodedAt: stamp(r.FloodedAt),
+		Matches1h: n.Hour, Matches24h: n.Day, LastMatch: stamp(n.Last), Canonical: r.Canonical, Warnings: warnings,
 	}
 }
 
@@ -64,13 +70,13 @@ func (a *API) listRules(w http.ResponseWriter, r *http.Request, who *identity) e
 	if err != nil {
 		return err
 	}
-	counts, err := a.counts(r.Context(), who)
+	numbers, err := a.store.RuleNumbers(r.Context(), who.user(), a.now())
 	if err != nil {
 		return err
 	}
 	forms := make([]ruleForm, len(rules))
 	for i := range rules {
-		forms[i] = formOfRule(&rules[i], counts[rules[i].ID], warningsOf(rules[i].Value))
+		forms[i] = formOfRule(&rules[i], numbers[rules[i].ID], warningsOf(rules[i].Value))
 	}
 	return writeData(w, http.StatusOK, counted{len(forms)}, forms)
 }
@@ -218,16 +224,12 @@ func (a *API) duplicate(ctx context.Context, draft *rule.Rule) error {
 	})
 }
 
-func (a *API) counts(ctx context.Context, who *identity) (map[int64]int64, error) {
-	return a.store.RuleCounts(ctx, who.user(), a.now().Add(-24*time.Hour))
-}
-
 func (a *API) writeRule(w http.ResponseWriter, r *http.Request, who *identity, status int, one *rule.Rule, more ...mistake) error {
-	counts, err := a.counts(r.Context(), who)
+	numbers, err := a.store.RuleNumbers(r.Context(), who.user(), a.now())
 	if err != nil {
 		return err
 	}
-	return writeData(w, status, none{}, formOfRule(one, counts[one.ID], append(warningsOf(one.Value), more...)))
+	return writeData(w, status, none{}, formOfRule(one, numbers[one.ID], append(warningsOf(one.Value), more...)))
 }
 
 func warningsOf(value string) []mistake {

@@ -254,7 +254,10 @@ type ruleAnswer struct {
 	Enabled    bool      `json:"enabled"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
+	Matches1h  *int64    `json:"matches_1h"`
 	Matches24h *int64    `json:"matches_24h"`
+	LastMatch  time.Time `json:"last_match_at"`
+	FloodedAt  time.Time `json:"flooded_at"`
 	Canonical  string    `json:"canonical"`
 	Warnings   []mistake `json:"warnings"`
 }
@@ -267,7 +270,7 @@ func testRules(t *testing.T, w *world) {
 		t.Errorf("got Location %q, want %q", got, want)
 	}
 	if first.Value != "coffee OR tea" || first.Tag != "drinks" || first.Action != "keep" || !first.Enabled ||
-		first.CreatedAt.IsZero() || first.UpdatedAt.IsZero() || first.Matches24h == nil || first.Canonical == "" || first.Warnings == nil {
+		first.CreatedAt.IsZero() || first.UpdatedAt.IsZero() || first.Matches1h == nil || first.Matches24h == nil || first.Canonical == "" || first.Warnings == nil {
 		t.Errorf("got rule %s", added.Data)
 	}
 	shown := w.do(t, owner, "GET "+added.header.Get("Location"), "").want(t, http.StatusOK)

@@ -156,6 +156,10 @@ func storeAllSetting(s *Switch) Setting {
 	return Setting{Name: "store-all", Usage: "store every event and author, kept or not", Value: s, Switch: true}
 }
 
+func allowanceSetting(c *Count) Setting {
+	return Setting{Name: "allowance", Usage: "matches a minute, of live sources, above which a rule is switched off (default 600)", Value: c}
+}
+
 // Check finds what is wrong with the settings together.
 func (c *Ingest) Check(env Environ) []Mistake {
 	c.Process.check(env)
@@ -173,6 +177,8 @@ type Filter struct {
 	Store    Store
 	Keep     Duration
 	StoreAll Switch
+	// Allowance is how much a rule may keep a minute; 0 is the filter's default.
+	Allowance Count
 }
 
 // NewFilter gives the defaults.
@@ -182,7 +188,7 @@ func NewFilter() *Filter {
 
 // Settings lists what can be set.
 func (c *Filter) Settings() []Setting {
-	return append([]Setting{bufferSetting(&c.Buffer), storeSetting(&c.Store), keepSetting(&c.Keep), storeAllSetting(&c.StoreAll)},
+	return append([]Setting{bufferSetting(&c.Buffer), storeSetting(&c.Store), keepSetting(&c.Keep), storeAllSetting(&c.StoreAll), allowanceSetting(&c.Allowance)},
 		c.Process.settings()...)
 }
 
@@ -262,6 +268,8 @@ type Up struct {
 	Store    Store
 	Keep     Duration
 	StoreAll Switch
+	// Allowance is how much a rule may keep a minute; 0 is the filter's default.
+	Allowance Count
 }
 
 // NewUp gives the defaults.
@@ -279,7 +287,7 @@ func NewUp() *Up {
 
 // Settings lists what can be set.
 func (c *Up) Settings() []Setting {
-	own := []Setting{dataSetting(&c.Data), bufferSetting(&c.Buffer), storeSetting(&c.Store), keepSetting(&c.Keep), storeAllSetting(&c.StoreAll)}
+	own := []Setting{dataSetting(&c.Data), bufferSetting(&c.Buffer), storeSetting(&c.Store), keepSetting(&c.Keep), storeAllSetting(&c.StoreAll), allowanceSetting(&c.Allowance)}
 	return append(append(append(own, c.Input.settings()...), c.Web.settings()...), c.Process.settings()...)
 }
 

@@ -72,6 +72,7 @@ const (
 	bitAccount
 	bitNetwork // differs from the event before
 	bitSource  // differs from the event before
+	bitRecorded
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -234,6 +235,7 @@ func (ev *Event) flags() uint64 {
 	set(bitRevised, ev.Revised)
 	set(bitDeleted, ev.Deleted)
 	set(bitAccount, ev.Account)
+	set(bitRecorded, ev.Recorded)
 	set(bitVersion, ev.Version != VersionOnly)
 	set(bitAudience, len(ev.Audience) > 0)
 	if ev.Deleted {
@@ -434,6 +436,7 @@ func (r *Reader) Next(ev *Event) (bool, error) {
 	r.last.received += Time(m.varint())
 	ev.ReceivedAt = r.last.received
 	ev.Revised, ev.Deleted, ev.Account = has(flags, bitRevised), has(flags, bitDeleted), has(flags, bitAccount)
+	ev.Recorded = has(flags, bitRecorded)
 	ev.Audience = r.optional(flags, bitAudience, ev.Audience, colNames)
 	if !ev.Deleted {
 		r.post(ev, flags)

@@ -15,7 +15,7 @@ import (
 // whole has every field set.
 func whole() *Event {
 	return &Event{
-		Key: "bluesky:did:plc:abc/app.bsky.feed.post/3l", Version: 7, Revised: true,
+		Key: "bluesky:did:plc:abc/app.bsky.feed.post/3l", Version: 7, Revised: true, Recorded: true,
 		Audience: []string{"twitter:12", "twitter:13"}, Network: "bluesky", Source: "js", Kind: KindReply,
 		Author: Author{ID: "did:plc:abc", Handle: "ann.example.org", Name: "Ann \"A\"", Followers: 1, Verified: true},
 		Text:   "Tea \U0001F375\nor <coffee> & \\ \u2028", Langs: []string{"en", "pt-BR"},
@@ -32,7 +32,7 @@ func randomEvent(r *rand.Rand) *Event {
 	ev.Key = fmt.Sprint("twitter:", r.Uint64())
 	ev.ReceivedAt += Time(r.IntN(1000) - 500)
 	zero := []func(){
-		func() { ev.Version = VersionOnly }, func() { ev.Revised = false }, func() { ev.Audience = nil },
+		func() { ev.Version = VersionOnly }, func() { ev.Revised = false }, func() { ev.Recorded = false }, func() { ev.Audience = nil },
 		func() { ev.Author = Author{} }, func() { ev.Author.Followers = 0 }, func() { ev.Text = strings.Repeat("x", r.IntN(400)) },
 		func() { ev.Langs = nil }, func() { ev.CreatedAt = 0 }, func() { ev.URL = "" }, func() { ev.Links = nil },
 		func() { ev.Media = nil }, func() { ev.ReplyTo = nil }, func() { ev.RepostOf = nil }, func() { ev.QuoteOf = nil },

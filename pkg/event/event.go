@@ -26,6 +26,9 @@ type Event struct {
 	// Revised marks what may replace an earlier version, so that its version
 	// must be remembered even when no rule keeps it.
 	Revised bool
+	// Recorded marks what comes from a file or was made up: how many arrive in a
+	// minute says nothing about how much is going on.
+	Recorded bool
 
 	// Audience lists the accounts that saw the event as NETWORK:ACCOUNT; empty
 	// means that it is public.

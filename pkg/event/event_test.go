@@ -26,7 +26,7 @@ func TestJSONIsThatOfTheSpecification(t *testing.T) {
 func TestParseJSONReadsWhatAppendJSONWrote(t *testing.T) {
 	t.Parallel()
 	want := whole()
-	want.Revised = false // no field of the JSON form: only a decoder knows it
+	want.Revised, want.Recorded = false, false // no fields of the JSON form: only a source knows them
 	got, err := ParseJSON(whole().AppendJSON(nil))
 	if err != nil {
 		t.Fatal(err)

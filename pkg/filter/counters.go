@@ -15,7 +15,8 @@ type counters struct {
 	writeFailures, bufferFailures, ruleFailures prometheus.Counter
 	brokenRules, panics                         prometheus.Counter
 	dead                                        map[event.DeadReason]prometheus.Counter
-	held, rules, rulesFresh                     prometheus.Gauge
+	floods                                      prometheus.Counter
+	held, rules, rulesFresh, flooded            prometheus.Gauge
 	writeSeconds, delaySeconds                  prometheus.Histogram
 }
 
@@ -64,6 +65,8 @@ func newCounters(r prometheus.Registerer) *counters {
 		bufferFailures: counter("buffer_failures_total", "Calls to the buffer that failed and are tried again. Look at the buffer's server."),
 		ruleFailures:   counter("rule_refresh_failures_total", "Refreshes of the rules that failed; changes of rules wait meanwhile. Look at the store."),
 		brokenRules:    counter("broken_rules_total", "Rules that did not compile; the log names them."),
+		floods:         counter("flooded_rules_total", "Rules that this filter switched off because they kept more than they may. Their owners are told; the log names them."),
+		flooded:        gauge("flooded_rules", "Rules that are off because they kept more than they may, and whose owners have not looked yet."),
 		held:           gauge("held_frames", "Frames taken and not settled."),
 		rules:          gauge("rules", "Rules in force."),
 		rulesFresh:     gauge("rules_refreshed_timestamp_seconds", "When the rules were last found to be up to date. More than 2 s ago: changes of rules are late."),
@@ -138,8 +141,15 @@ func (c *counters) brokenRule() {
 	}
 }
 
-func (c *counters) refreshed(at time.Time, rules int) {
+func (c *counters) floodedRules(n int) {
 	if c != nil {
+		c.floods.Add(float64(n))
+	}
+}
+
+func (c *counters) refreshed(at time.Time, rules, flooded int) {
+	if c != nil {
+		c.flooded.Set(float64(flooded))
 		c.rulesFresh.Set(float64(at.UnixMilli()) / 1000)
 		c.rules.Set(float64(rules))
 	}

@@ -213,6 +213,10 @@ type store struct {
 	links  []auth.Link
 	number int64
 
+	// guarded: rules that match too much in a minute are switched off.
+	guarded bool
+	minutes map[[2]int64]int64 // matches by rule and minute
+
 	writeErr, readErr, countErr error
 	// refuse, when set, judges a batch before it is written.
 	refuse  func(*event.Batch) error
@@ -350,6 +354,29 @@ func (s *store) AddRuleCounts(_ context.Context, counts []rule.Count) error {
 		s.counts[c.Rule] += c.Matches
 	}
 	return nil
+}
+
+func (s *store) AddRuleMinutes(_ context.Context, minutes []rule.Minute, most int64) (off []rule.Rule, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := cmp.Or(s.countErr, s.writeErr); err != nil || !s.guarded {
+		return nil, err
+	}
+	if s.minutes == nil {
+		s.minutes = make(map[[2]int64]int64)
+	}
+	for _, m := range minutes {
+		key := [2]int64{m.Rule, m.Minute.Unix() / 60}
+		s.minutes[key] += m.Matches
+		i := slices.IndexFunc(s.rules, func(r rule.Rule) bool { return r.ID == m.Rule })
+		if r := &s.rules[i]; s.minutes[key] > most && r.Enabled {
+			s.number++
+			r.Enabled, r.FloodedAt, r.Number = false, time.Now(), s.number
+			off = append(off, *r)
+		}
+	}
+	slices.SortFunc(s.rules, func(a, b rule.Rule) int { return cmp.Compare(a.Number, b.Number) })
+	return off, nil
 }
 
 func (s *store) RulesSince(_ context.Context, number int64, limit int) ([]rule.Rule, error) {

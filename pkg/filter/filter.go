@@ -43,6 +43,9 @@ type Writer interface {
 	Write(ctx context.Context, batch *event.Batch) error
 	// AddRuleCounts adds to what rules matched in an hour.
 	AddRuleCounts(ctx context.Context, counts []rule.Count) error
+	// AddRuleMinutes adds to what rules matched in a minute, switches off those
+	// that matched more than most in one, and gives them.
+	AddRuleMinutes(ctx context.Context, minutes []rule.Minute, most int64) ([]rule.Rule, error)
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 }
@@ -87,7 +90,13 @@ type Config struct {
 	Switch Switch
 	// StoreAll stores every event, whether anyone keeps it or not.
 	StoreAll bool
+	// Allowance is how many events of live sources a rule may match a minute; one
+	// that matches more is switched off. 0 is DefaultAllowance.
+	Allowance int64
 }
+
+// DefaultAllowance is ten matches a second: nobody reads as many.
+const DefaultAllowance = 600
 
 // Filter is the stage.
 type Filter struct {
@@ -101,6 +110,7 @@ type Filter struct {
 	rules    *ruleset
 	judges   []*judge
 	tally    *tally
+	guard    *floodGuard
 	status   status
 	jobs     sync.Pool
 	// away says that the last shift ended because the store failed. Only Run's
@@ -127,6 +137,7 @@ func New(c Config) *Filter {
 		jobs:     sync.Pool{New: func() any { return newJob() }},
 	}
 	f.doubt.Store(true)
+	f.guard = newFloodGuard(c.Writer, log, f.counters, cmp.Or(c.Allowance, DefaultAllowance))
 	f.status.begin(time.Now())
 	f.rules = newRuleset(c.Rules, log, f.counters, &f.status)
 	sample := newSampler(sampleQuota)
@@ -155,6 +166,7 @@ func (f *Filter) Run(ctx context.Context) error {
 	var sides sync.WaitGroup
 	sides.Go(func() { f.rules.follow(side) })
 	sides.Go(func() { f.tally.flushEvery(side, flushEvery) })
+	sides.Go(func() { f.guard.watch(side, flushEvery) })
 	sides.Go(func() { f.status.measure(side) })
 	sides.Go(func() { f.watch(side) })
 	err := f.shifts(ctx)
@@ -224,6 +236,7 @@ func (f *Filter) ping(ctx context.Context) error {
 func (f *Filter) Status() Status {
 	s := f.status.snapshot()
 	s.Rules = f.rules.index.Len()
+	s.Floods = f.rules.floods()
 	if _, paused := f.gate.Paused(); paused && s.State == StateLoading {
 		s.State = StatePaused
 	}

@@ -35,12 +35,15 @@ type ruleset struct {
 	rulesAt, linksAt int64 // the greatest numbers seen
 	failing          bool
 	broken           map[int64]bool // rules that did not compile and were told of
+
+	floodMu sync.Mutex
+	flooded map[int64]Flood
 }
 
 func newRuleset(source Rules, log *zap.Logger, c *counters, s *status) *ruleset {
 	return &ruleset{
 		source: source, log: log, counters: c, status: s,
-		index: rule.NewIndex(), links: newLinks(), broken: make(map[int64]bool),
+		index: rule.NewIndex(), links: newLinks(), broken: make(map[int64]bool), flooded: make(map[int64]Flood),
 	}
 }
 
@@ -87,6 +90,7 @@ func (r *ruleset) refresh(ctx context.Context, apply func([]rule.Rule)) error {
 			return err
 		}
 		apply(rules)
+		r.noteFloods(rules)
 		if len(rules) > 0 {
 			r.rulesAt = rules[len(rules)-1].Number
 		}
@@ -174,7 +178,7 @@ func (r *ruleset) succeeded() {
 	r.failing = false
 	now := time.Now()
 	r.status.refreshed(now)
-	r.counters.refreshed(now, r.index.Len())
+	r.counters.refreshed(now, r.index.Len(), r.countFloods())
 }
 
 // links tells whose rules judge what an account saw.

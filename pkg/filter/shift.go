@@ -456,6 +456,7 @@ func (s *shift) settled(working context.Context, batch []*job) {
 	now := time.Now()
 	for _, j := range batch {
 		s.tally.add(j.verdicts, now)
+		s.guard.add(j.verdicts)
 		s.counters.finished(j, now)
 		s.status.finished(j)
 		s.died(j)

@@ -30,9 +30,19 @@ type Status struct {
 	// to be up to date; the zero time is never.
 	Rules   int
 	RulesAt time.Time
+	// Floods are rules that were switched off because they kept too much, and
+	// whose owner has not looked yet: the newest, and at most maxFloods.
+	Floods []Flood
 	// LastError is the last failure and when it was; it may be long over.
 	LastError   string
 	LastErrorAt time.Time
+}
+
+// Flood is a rule that was switched off because it kept too much.
+type Flood struct {
+	Rule, User int64
+	Value      string
+	At         time.Time
 }
 
 // rateEvery is how often the rate is measured.

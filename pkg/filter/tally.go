@@ -22,7 +22,17 @@ type tally struct {
 	writer Writer
 	log    *zap.Logger
 	mu     sync.Mutex
-	counts map[tallyKey]int64
+	counts map[tallyKey]tallied
+}
+
+type tallied struct {
+	matches int64
+	last    int64 // seconds since 1970
+}
+
+// and joins two.
+func (t tallied) and(other tallied) tallied {
+	return tallied{t.matches + other.matches, max(t.last, other.last)}
 }
 
 type tallyKey struct {
@@ -31,19 +41,21 @@ type tallyKey struct {
 }
 
 func newTally(w Writer, log *zap.Logger) *tally {
-	return &tally{writer: w, log: log, counts: make(map[tallyKey]int64)}
+	return &tally{writer: w, log: log, counts: make(map[tallyKey]tallied)}
 }
 
 // add counts the matches of committed verdicts.
 func (t *tally) add(verdicts []event.Verdict, now time.Time) {
-	hour := now.Unix() / 3600
+	one := tallied{1, now.Unix()}
+	hour := one.last / 3600
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range verdicts {
 		for _, m := range verdicts[i].Matches {
 			for k := range m.Rules {
 				if id, err := strconv.ParseInt(m.Rules[k].ID, 10, 64); err == nil {
-					t.counts[tallyKey{id, hour}]++
+					key := tallyKey{id, hour}
+					t.counts[key] = t.counts[key].and(one)
 				}
 			}
 		}
@@ -80,14 +92,16 @@ func (t *tally) last(ctx context.Context) {
 func (t *tally) flush(ctx context.Context) error {
 	t.mu.Lock()
 	taken := t.counts
-	t.counts = make(map[tallyKey]int64, len(taken))
+	t.counts = make(map[tallyKey]tallied, len(taken))
 	t.mu.Unlock()
 	if len(taken) == 0 {
 		return nil
 	}
 	counts := make([]rule.Count, 0, len(taken))
 	for k, n := range taken {
-		counts = append(counts, rule.Count{Rule: k.rule, Hour: time.Unix(k.hour*3600, 0).UTC(), Matches: n})
+		counts = append(counts, rule.Count{
+			Rule: k.rule, Hour: time.Unix(k.hour*3600, 0).UTC(), Matches: n.matches, Last: time.Unix(n.last, 0).UTC(),
+		})
 	}
 	err := call(ctx, callTimeout, func(ctx context.Context) error { return t.writer.AddRuleCounts(ctx, counts) })
 	if err != nil {
@@ -96,10 +110,10 @@ func (t *tally) flush(ctx context.Context) error {
 	return err
 }
 
-func (t *tally) putBack(counts map[tallyKey]int64) {
+func (t *tally) putBack(counts map[tallyKey]tallied) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for k, n := range counts {
-		t.counts[k] += n
+		t.counts[k] = t.counts[k].and(n)
 	}
 }

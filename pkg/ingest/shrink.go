@@ -18,10 +18,17 @@ type worker struct {
 	encoder *event.Encoder
 	ev      event.Event
 	key     []byte
+	// recorded: the source is a Recording.
+	recorded bool
 }
 
+// Recording is a source of what was gathered or made up before: a file, not a
+// stream.
+type Recording interface{ IsRecording() }
+
 func (in *Ingest) newWorker() *worker {
-	return &worker{in: in, decoder: in.source.NewDecoder(), encoder: event.NewEncoder()}
+	_, recorded := in.source.(Recording)
+	return &worker{in: in, decoder: in.source.NewDecoder(), encoder: event.NewEncoder(), recorded: recorded}
 }
 
 // run works until there are no more chunks.
@@ -82,6 +89,7 @@ func (w *worker) decode(c *chunk, i int) {
 // complete adds what the wire does not tell.
 func (w *worker) complete(c *chunk, i int) {
 	w.ev.Source = w.in.name
+	w.ev.Recorded = w.recorded
 	w.ev.ReceivedAt = event.TimeOf(c.arrived)
 	if len(w.ev.Audience) == 0 {
 		w.ev.Audience = append(w.ev.Audience, w.in.audience...)

@@ -15,6 +15,9 @@ type Rule struct {
 	Tag       string
 	Action    Action
 	Enabled   bool
+	// FloodedAt is when the rule was switched off because it kept too much; zero
+	// if it was not, or once its owner changed it.
+	FloodedAt time.Time
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	// Number orders all changes of rules, as the counter in docs/schema.md
@@ -41,5 +44,19 @@ func (a Action) String() string { return [...]string{"keep", "drop"}[a] }
 type Count struct {
 	Rule    int64
 	Hour    time.Time // its beginning, in UTC
+	Matches int64
+	Last    time.Time // of the matches
+}
+
+// Numbers tell how often a rule matched.
+type Numbers struct {
+	Hour, Day int64 // matches of the last hour, estimated, and the last day
+	Last      time.Time
+}
+
+// Minute is how often a rule matched events that arrived within one minute.
+type Minute struct {
+	Rule    int64
+	Minute  time.Time // its beginning, in UTC
 	Matches int64
 }

@@ -190,6 +190,7 @@ func (p *purge) ledgers(ctx context.Context) error {
 		{"rules", "number", keep, "gone = 1 AND "},
 		{"accounts", "number", keep, "gone = 1 AND "},
 		{"rule_hours", "hour", keep, ""},
+		{"rule_minutes", "minute", p.before(p.keep.Frames), ""},
 		{"tokens", "revoked_at", keep, "revoked_at > 0 AND "},
 		{"logins", "expires_at", p.now, ""},
 	} {

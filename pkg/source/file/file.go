@@ -176,6 +176,9 @@ func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) { return 0,
 // Replays is true: a file can be read again from any cursor.
 func (s *Source) Replays() bool { return true }
 
+// IsRecording says that this is no live stream.
+func (s *Source) IsRecording() {}
+
 // NewDecoder makes a decoder of the file's lines.
 func (s *Source) NewDecoder() event.Decoder { return s.decoder() }
 

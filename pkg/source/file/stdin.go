@@ -45,6 +45,9 @@ func (s *Stdin) Reconnect(err error, _ bool) (time.Duration, error) { return 0, 
 // Replays is false: what was read is gone.
 func (s *Stdin) Replays() bool { return false }
 
+// IsRecording says that this is no live stream.
+func (s *Stdin) IsRecording() {}
+
 // NewDecoder makes a decoder of the lines.
 func (s *Stdin) NewDecoder() event.Decoder { return s.decoder() }
 

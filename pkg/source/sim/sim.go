@@ -65,5 +65,8 @@ func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) { return 0,
 // Replays is true: any number can be generated again.
 func (s *Source) Replays() bool { return true }
 
+// IsRecording says that this is no live stream.
+func (s *Source) IsRecording() {}
+
 // NewDecoder makes a generator.
 func (s *Source) NewDecoder() event.Decoder { return newGenerator(s.config, s.vocabulary) }

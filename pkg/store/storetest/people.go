@@ -236,18 +236,83 @@ func testRules(sc scene) {
 
 func testRuleCounts(t *testing.T, s *store.Store, r rule.Rule) {
 	t.Helper()
-	hour := time.Now().UTC().Truncate(time.Hour)
-	for range 2 {
+	// Half past ten: half of the hour before is within the last hour.
+	at := time.Date(2026, 1, 2, 10, 30, 0, 0, time.UTC)
+	hour := at.Truncate(time.Hour)
+	for i := range 2 {
 		err := s.AddRuleCounts(t.Context(), []rule.Count{
-			{Rule: r.ID, Hour: hour, Matches: 5}, {Rule: r.ID, Hour: hour.Add(-48 * time.Hour), Matches: 100},
+			{Rule: r.ID, Hour: hour, Matches: 5, Last: at.Add(-time.Duration(i) * time.Minute)},
+			{Rule: r.ID, Hour: hour.Add(-time.Hour), Matches: 20, Last: hour.Add(-time.Second)},
+			{Rule: r.ID, Hour: hour.Add(-24 * time.Hour), Matches: 1}, {Rule: r.ID, Hour: hour.Add(-48 * time.Hour), Matches: 100},
 		})
 		if err != nil {
 			t.Fatalf("AddRuleCounts: %v", err)
 		}
 	}
-	got, err := s.RuleCounts(t.Context(), r.User, hour.Add(-24*time.Hour))
-	if diff := cmp.Diff(map[int64]int64{r.ID: 10}, got); err != nil || diff != "" {
-		t.Errorf("RuleCounts: %v, differs (-want +got):\n%s", err, diff)
+	got, err := s.RuleNumbers(t.Context(), r.User, at)
+	want := map[int64]rule.Numbers{r.ID: {Hour: 10 + 20, Day: 10 + 40 + 2, Last: at}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("RuleNumbers: %v, differs (-want +got):\n%s", err, diff)
+	}
+}
+
+// testFloods switches a rule off when several filters together tell too much of
+// one minute, and not again for minutes before its owner looked.
+func testFloods(sc scene) {
+	t, s := sc.T, sc.store
+	user := newWorld(s).base
+	rules, err := s.AddRules(t.Context(), []rule.Rule{
+		{User: user, Value: "a", Canonical: "a", Enabled: true}, {User: user, Value: "b", Canonical: "b", Enabled: true},
+	})
+	if err != nil {
+		t.Fatalf("AddRules: %v", err)
+	}
+	flood, calm := rules[0], rules[1]
+	minute := time.Now().UTC().Truncate(time.Minute).Add(time.Minute)
+	tell := func(minute time.Time, matches int64) []rule.Rule {
+		t.Helper()
+		off, err := s.AddRuleMinutes(t.Context(), []rule.Minute{
+			{Rule: flood.ID, Minute: minute, Matches: matches}, {Rule: calm.ID, Minute: minute, Matches: 1}, {Rule: 1 << 40, Minute: minute, Matches: 1000},
+		}, 600)
+		if err != nil {
+			t.Fatalf("AddRuleMinutes: %v", err)
+		}
+		return off
+	}
+	if off := tell(minute, 300); len(off) != 0 {
+		t.Errorf("after 300 matches: %v are off, want none", off)
+	}
+	if off := tell(minute.Add(time.Minute), 301); len(off) != 0 {
+		t.Errorf("after 301 in another minute: %v are off, want none", off)
+	}
+	if off := tell(minute, 300); len(off) != 0 {
+		t.Errorf("after 600 matches: %v are off, want none", off)
+	}
+	off := tell(minute, 1)
+	if len(off) != 1 || off[0].ID != flood.ID || off[0].Enabled || off[0].FloodedAt.IsZero() {
+		t.Fatalf("after 601 matches: %+v are off, want rule %d", off, flood.ID)
+	}
+	if again := tell(minute, 1); len(again) != 0 {
+		t.Errorf("a rule that is off: switched off again: %v", again)
+	}
+	since, err := s.RulesSince(t.Context(), max(flood.Number, calm.Number), 10)
+	if diff := cmp.Diff(off, since); err != nil || diff != "" {
+		t.Errorf("RulesSince: %v, differs (-want +got):\n%s", err, diff)
+	}
+	known, err := s.FloodedRules(t.Context(), user)
+	if diff := cmp.Diff(off, known); err != nil || diff != "" {
+		t.Errorf("FloodedRules: %v, differs (-want +got):\n%s", err, diff)
+	}
+	off[0].Enabled = true
+	on, err := s.UpdateRule(t.Context(), off[0])
+	if err != nil || !on.FloodedAt.IsZero() {
+		t.Errorf("UpdateRule: %v, flooded at %v, want no longer", err, on.FloodedAt)
+	}
+	if again := tell(time.Now().Truncate(time.Minute), 10_000); len(again) != 0 {
+		t.Errorf("a minute that began before the owner looked: %v are off, want none", again)
+	}
+	if known, err := s.FloodedRules(t.Context(), user); err != nil || len(known) != 0 {
+		t.Errorf("FloodedRules: %v, %v, want none", known, err)
 	}
 }
 

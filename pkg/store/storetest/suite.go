@@ -89,6 +89,7 @@ func runTogether(t *testing.T, open Open) {
 			"logins":         testLogins,
 			"rules":          testRules,
 			"rule numbers":   testRuleNumbers,
+			"floods":         testFloods,
 			"unknown frames": testUnknown,
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"time"
 
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
 )
 
 const (
-	ruleColumns = "id, user_id, value, canonical, tag, action, enabled, gone, created_at, updated_at, number"
+	ruleColumns = "id, user_id, value, canonical, tag, action, enabled, flooded_at, gone, created_at, updated_at, number"
 	// insertStep is how many rules one statement inserts; SQLite takes up to
 	// 32,766 parameters, MySQL 65,535.
 	insertStep = 500
@@ -49,9 +48,9 @@ func (r *Registry) rules(ctx context.Context, query string, args ...any) ([]rule
 
 func scanRule(rows *sql.Rows) (rule.Rule, error) {
 	var v rule.Rule
-	var created, updated int64
-	err := rows.Scan(&v.ID, &v.User, &v.Value, &v.Canonical, &v.Tag, &v.Action, &v.Enabled, &v.Gone, &created, &updated, &v.Number)
-	v.CreatedAt, v.UpdatedAt = fromMicros(created), fromMicros(updated)
+	var created, updated, flooded int64
+	err := rows.Scan(&v.ID, &v.User, &v.Value, &v.Canonical, &v.Tag, &v.Action, &v.Enabled, &flooded, &v.Gone, &created, &updated, &v.Number)
+	v.CreatedAt, v.UpdatedAt, v.FloodedAt = fromMicros(created), fromMicros(updated), fromMicros(flooded)
 	return v, err
 }
 
@@ -118,7 +117,7 @@ func uniqueAs(canonical string) []byte {
 }
 
 // UpdateRule replaces value, canonical form, tag, action and enabled of the rule
-// with this user and id.
+// with this user and id; it is no longer one that was switched off for flooding.
 //
 // Errors: event.ErrNotFound; event.ErrExists when another rule of the user has
 // this canonical form.
@@ -129,7 +128,7 @@ func (r *Registry) UpdateRule(ctx context.Context, v rule.Rule) (rule.Rule, erro
 			return err
 		}
 		return one(tx.ExecContext(ctx,
-			"UPDATE rules SET value = ?, canonical = ?, unique_as = ?, tag = ?, action = ?, enabled = ?, updated_at = ?, number = ? "+
+			"UPDATE rules SET value = ?, canonical = ?, unique_as = ?, tag = ?, action = ?, enabled = ?, flooded_at = 0, updated_at = ?, number = ? "+
 				"WHERE id = ? AND user_id = ? AND gone = 0",
 			v.Value, v.Canonical, uniqueAs(v.Canonical), []byte(v.Tag), int64(v.Action), v.Enabled, n, n, v.ID, v.User))
 	})
@@ -153,45 +152,4 @@ func (r *Registry) RemoveRule(ctx context.Context, user, id int64) error {
 			"UPDATE rules SET gone = 1, unique_as = NULL, updated_at = ?, number = ? WHERE id = ? AND user_id = ? AND gone = 0",
 			n, n, id, user))
 	})
-}
-
-// AddRuleCounts adds to what rules matched in an hour.
-func (r *Registry) AddRuleCounts(ctx context.Context, counts []rule.Count) error {
-	return r.tx(ctx, "add rule counts", func(tx *sql.Tx) error {
-		for from := 0; from < len(counts); from += insertStep {
-			step := counts[from:min(from+insertStep, len(counts))]
-			args := make([]any, 0, 3*len(step))
-			for _, c := range step {
-				args = append(args, c.Rule, micros(c.Hour), c.Matches)
-			}
-			_, err := tx.ExecContext(ctx, "INSERT INTO rule_hours (rule_id, hour, matches) VALUES "+placeholders(len(step), 3)+" "+
-				r.dialect.Upsert("rule_id, hour")+" matches = rule_hours.matches + "+r.dialect.Proposed("matches"), args...)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// RuleCounts gives the matches of each of a user's rules since the hour that
-// holds a time; rules without one are absent.
-func (r *Registry) RuleCounts(ctx context.Context, user int64, since time.Time) (map[int64]int64, error) {
-	counts, err := list(ctx, r.read, scanCount,
-		"SELECT h.rule_id, SUM(h.matches) FROM rules r JOIN rule_hours h ON h.rule_id = r.id "+
-			"WHERE r.user_id = ? AND r.gone = 0 AND h.hour >= ? GROUP BY h.rule_id", user, micros(since.Truncate(time.Hour)))
-	if err != nil {
-		return nil, r.wrap("read rule counts", err)
-	}
-	sums := make(map[int64]int64, len(counts))
-	for _, c := range counts {
-		sums[c.Rule] = c.Matches
-	}
-	return sums, nil
-}
-
-func scanCount(rows *sql.Rows) (rule.Count, error) {
-	var c rule.Count
-	err := rows.Scan(&c.Rule, &c.Matches)
-	return c, err
 }

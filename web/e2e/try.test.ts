@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, test } from "vitest";
+import { context, errors, launch, looks } from "./browser";
+import { Pipeline } from "./pipeline";
+import { showcase } from "./posts";
+let p: Pipeline; let b: Awaited<ReturnType<typeof launch>>;
+beforeAll(async () => { p = await Pipeline.start(); b = await launch(); });
+afterAll(async () => { await b?.close(); await p?.end(); });
+test("x", async () => {
+  for (const s of showcase) p.post(s);
+  await p.kept("sleeper");
+  const c = await context(b, looks["desk-light"]);
+  const page = await c.newPage(); const wrong = errors(page);
+  page.on("console", (m) => console.log("console", m.text()));
+  page.on("requestfailed", (r) => console.log("failed", r.url(), r.failure()?.errorText));
+  await page.goto(await p.link());
+  await page.getByRole("article").first().waitFor();
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: "/tmp/w/shots/stream.png" });
+  await page.goto(p.base + "/#/rules?new=1");
+  await page.getByLabel("Rule", { exact: true }).fill('kitten OR "night train OR frm:ann');
+  await page.waitForTimeout(900);
+  await page.screenshot({ path: "/tmp/w/shots/rules-bad.png" });
+  await page.getByLabel("Rule", { exact: true }).fill('kitten or "night train" OR 커피');
+  await page.waitForTimeout(1500);
+  await page.getByLabel("Try it").fill("a kitty in the night");
+  await page.waitForTimeout(700);
+  await page.screenshot({ path: "/tmp/w/shots/rules.png", fullPage: true });
+  await page.goto(p.base + "/#/access");
+  await page.getByRole("button", { name: "Make a feed link" }).click();
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: "/tmp/w/shots/access.png", fullPage: true });
+  await page.goto(p.base + "/#/pipeline");
+  for (let i = 0; i < 200; i++) { p.post({ text: "filler " + i }); }
+  await page.waitForTimeout(4000);
+  await page.screenshot({ path: "/tmp/w/shots/pipeline.png", fullPage: true });
+  console.log(wrong);
+  const d = await context(b, looks["phone-dark"]);
+  await d.addCookies((await c.cookies()));
+  const q = await d.newPage();
+  for (const v of ["", "rules", "rules?new=1", "access", "pipeline"]) { await q.goto(p.base + "/#/" + v); await q.waitForTimeout(v === "pipeline" ? 4000 : 800); await q.screenshot({ path: `/tmp/w/shots/phone-${v.replace("?", "-") || "stream"}.png`, fullPage: v !== "" }); }
+});
