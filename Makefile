@@ -41,9 +41,16 @@ run: build ## run all of riffle in one process on a generated stream, matches on
 	@exec bin/riffle up $(ARGS)
 
 .PHONY: test
-test: ## run all tests, with a real Redis and MariaDB (installed where missing)
+test: ## run all tests, with a real Redis, MariaDB and Chromium (installed where missing)
 	scripts/setup
 	scripts/with-servers go test ./...
+	$(MAKE) --no-print-directory test-page
+
+.PHONY: test-page
+test-page: build ## run the page's tests, in a real browser on the real binaries (pictures in web/shots)
+	scripts/setup page
+	npm --prefix web run --silent check
+	npm --prefix web run --silent test
 
 .PHONY: test-race
 test-race: ## run all tests under the race detector

@@ -78,7 +78,7 @@ func newPageFile(name string, content []byte) *pageFile {
 	}
 	var small bytes.Buffer
 	packer, _ := gzip.NewWriterLevel(&small, gzip.BestCompression) // the level is known
-	_, _ = packer.Write(content)                                    // into memory
+	_, _ = packer.Write(content)                                   // into memory
 	_ = packer.Close()
 	if small.Len() < len(content) {
 		file.small = small.Bytes()

@@ -58,6 +58,10 @@ export async function until<T>(what: string, ask: () => T | null | undefined | f
   }
 }
 
+/** answers says whether somebody answers 200 there. */
+const answers = (url: string) =>
+  fetch(url).then((r) => r.ok, () => false);
+
 export async function freePort(): Promise<number> {
   return new Promise((done, failed) => {
     const server = createServer();
@@ -135,6 +139,18 @@ export class Pipeline {
   /** kept waits until a post is a match. */
   async kept(text: string) {
     await until(`a match with ${text}`, async () => (await this.ask<{ event: { text?: string } }[]>("GET", "/v1/matches")).some((m) => m.event.text?.includes(text)));
+  }
+
+  /** delete hands the deletion of a post to the stream. */
+  delete(key: string) {
+    this.process.write(JSON.stringify({ key, deleted: true }));
+  }
+
+  /** api starts a process of the api alone on the same store, to be killed and started again. */
+  async api(port: number): Promise<Running> {
+    const api = new Running("riffle-api", ["--store", `sqlite:${this.data}/store.db`, "--listen", `127.0.0.1:${port}`, "--debug-listen", "off", "--state", this.data + "/api"]);
+    await until("the api of its own", () => answers(`http://127.0.0.1:${port}/readyz`));
+    return api;
   }
 
   async kill() {

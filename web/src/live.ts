@@ -70,6 +70,8 @@ async function run(tag: string | null, signal: AbortSignal) {
       }
       place.failures++;
       tell(error);
+      // A place that the server does not know, as after a move to another store: begin anew.
+      if (error instanceof Failure && (error.code === "bad_cursor" || error.status === 410)) read.value = false;
       if (error instanceof Failure && error.status === 401) return;
       await rest(delay(error, place.failures), signal);
     } finally {

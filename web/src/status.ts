@@ -34,7 +34,10 @@ export interface Stage {
   seen_at: string | null;
   rates: Record<string, number> | null;
   totals: Record<string, number> | null;
+  spool?: { events: number; bytes: number } | null;
   last_error: string;
+  last_error_at?: string | null;
+  no_replay?: boolean;
   notices?: Notice[] | null;
   debug: string;
 }
@@ -49,13 +52,15 @@ export interface SourceStatus {
   oldest: string | null;
   cursor: string;
   pushed_at: string | null;
+  behind_ms?: number | null;
+  unread_since?: string | null;
 }
 
 export interface Status {
   version: string;
   now: string;
-  store: { reachable: boolean; ping_ms: number };
-  buffer: { reachable: boolean; events: number; bytes: number; frames_in_flight: number; lag_ms: number; sources: SourceStatus[] };
+  store: { where?: string; reachable: boolean; error?: string; ping_ms: number; dead_letters?: number | null };
+  buffer: { where?: string; reachable: boolean; error?: string; events: number; bytes: number; frames_in_flight: number; lag_ms: number; sources: SourceStatus[] };
   stages: Stage[];
   switches?: Switch[] | null;
 }

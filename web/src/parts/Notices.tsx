@@ -1,8 +1,7 @@
 import * as live from "../live";
-import { clock, date, full } from "../lib/time";
-import { now } from "../now";
 import { paused, type Paused } from "../status";
 import { Icon } from "./Icon";
+import { Moment } from "./Moment";
 
 /** Notices say what is not as it should be, above whatever is being read. */
 export function Notices() {
@@ -47,10 +46,4 @@ export function PausedBy({ paused: { by } }: { paused: Paused }) {
       {by.reason && <>: <bdi>{by.reason}</bdi></>}
     </>
   );
-}
-
-function Moment({ at }: { at: string }) {
-  const t = new Date(at);
-  const today = t.toDateString() === now.value.toDateString();
-  return <time dateTime={at} title={full(t)}>{today ? clock(t) : `${date(t, now.value)}, ${clock(t)}`}</time>;
 }

@@ -79,6 +79,7 @@ function Picture({ s }: { s: Status }) {
   const { buffer, store } = s;
   const held = (stage: string) => paused.value.find((p) => p.stage === stage);
   const ingested = rateOf(s, "ingest"), judged = rateOf(s, "filter");
+  const spooled = ingests.reduce((n, x) => n + (x.spool?.events ?? 0), 0);
   const matched = samples.value.at(-1)?.matched ?? 0;
   return (
     <ol class="picture" aria-label="The way of an event">
@@ -86,13 +87,15 @@ function Picture({ s }: { s: Status }) {
         {ingests.filter(running).map((x) => <p key={x.instance}><bdi>{x.name}</bdi>: {x.state}</p>)}
         {total(ingests, "rejected") > 0 && <p>{count(total(ingests, "rejected"))} rejected</p>}
         {total(ingests, "gaps") > 0 && <p class="warning">{many(total(ingests, "gaps"), "gap")}</p>}
-        {(total(ingests, "spooled") > 0) && <p>{count(total(ingests, "spooled"))} in the spool</p>}
+        {spooled > 0 && <p class="warning">{many(spooled, "event")} in the spool</p>}
         <Held at={held("ingest")} /><PauseControl stage="ingest" name="all ingests" paused={held("ingest")} />
       </Node>
       <Flow rate={ingested} />
       <Node name="Buffer" icon="stack" mood={buffer.reachable ? (buffer.lag_ms > 10_000 ? "warn" : "good") : "bad"} state={buffer.reachable ? "reachable" : "not reachable"} figure={brief(buffer.events)} unit={buffer.events === 1 ? "event waits" : "events wait"}>
         <p>Lag {buffer.events > 0 || buffer.frames_in_flight > 0 ? lasting(buffer.lag_ms) : "none"}</p>
         <p>{bytes(buffer.bytes)}, {many(buffer.frames_in_flight, "frame")} in flight</p>
+        {buffer.where && <p><bdi>{buffer.where}</bdi></p>}
+        {buffer.error && <p class="warning"><bdi>{buffer.error}</bdi></p>}
       </Node>
       <Flow rate={judged} />
       <Node name="Filter" icon="rules" mood={filterMood} state={filterState} figure={brief(judged)} unit="events/s">
@@ -101,7 +104,11 @@ function Picture({ s }: { s: Status }) {
         <Held at={held("filter")} /><PauseControl stage="filter" name="the filter" paused={held("filter")} />
       </Node>
       <Flow rate={matched} />
-      <Node name="Store" icon="database" mood={store.reachable ? "good" : "bad"} state={store.reachable ? "reachable" : "not reachable"} figure={store.reachable ? brief(store.ping_ms) : "–"} unit="ms to answer" />
+      <Node name="Store" icon="database" mood={store.reachable ? "good" : "bad"} state={store.reachable ? "reachable" : "not reachable"} figure={store.reachable ? brief(store.ping_ms) : "–"} unit="ms to answer">
+        {store.where && <p><bdi>{store.where}</bdi></p>}
+        {store.error && <p class="warning"><bdi>{store.error}</bdi></p>}
+        {store.dead_letters != null && <p class={store.dead_letters > 0 ? "warning" : ""}>{many(store.dead_letters, "dead letter")}</p>}
+      </Node>
       <Flow rate={matched} />
       <Node name="Api" icon="feed" mood={apiMood} state={apiState} figure={brief(apis.filter(running).length)} unit="running">
         <p>It answered this page.</p>
@@ -147,7 +154,7 @@ function Stages({ s }: { s: Status }) {
             <tbody>
               {s.buffer.sources.map((d) => (
                 <tr key={d.source}>
-                  <th scope="row"><bdi>{d.source}</bdi></th><td>{count(d.events)}</td><td>{many(d.frames_in_flight, "frame")}</td><td>{d.oldest ? lasting(d.lag_ms) : "none"}</td>
+                  <th scope="row"><bdi>{d.source}</bdi></th><td>{count(d.events)}</td><td>{many(d.frames_in_flight, "frame")}</td><td>{d.oldest ? lasting(d.lag_ms) : "none"}{d.behind_ms != null && d.behind_ms > 60_000 && <span class="quiet"> ({lasting(d.behind_ms)} behind its source)</span>}</td>
                   <td>{d.pushed_at ? <time dateTime={d.pushed_at} title={full(new Date(d.pushed_at))}>{when(new Date(d.pushed_at), now.value)}</time> : "never"}</td>
                 </tr>
               ))}
@@ -176,7 +183,8 @@ function StageRow({ stage }: { stage: Stage }) {
         {stage.seen_at && !running(stage) && <>, last seen <time dateTime={stage.seen_at}>{when(new Date(stage.seen_at), now.value)}</time></>}
       </p>
       {totals.length > 0 && <p class="small totals">{totals.map(([name, n]) => <span key={name}><b>{count(n)}</b> {name.replaceAll("_", " ")}</span>)}</p>}
-      {stage.last_error && <p class="small warning"><Icon name="warn" label="Last error" /> <span><bdi>{stage.last_error}</bdi></span></p>}
+      {stage.spool && stage.spool.events > 0 && <p class="small warning"><Icon name="stack" label="Spool" /> <span>{many(stage.spool.events, "event")} ({bytes(stage.spool.bytes)}) wait on its own disk</span></p>}
+      {stage.last_error && <p class="small warning"><Icon name="warn" label="Last error" /> <span><bdi>{stage.last_error}</bdi>{stage.last_error_at && <span class="quiet"> {when(new Date(stage.last_error_at), now.value)}</span>}</span></p>}
       {(stage.notices ?? []).slice(-3).map((n, i) => <p class="small warning" key={i}><Icon name="warn" label={n.kind} /> <span>{n.kind}: <bdi>{n.text}</bdi>{n.from && <> from {when(new Date(n.from), now.value)}</>}{n.to && <> to {when(new Date(n.to), now.value)}</>}</span></p>)}
     </li>
   );

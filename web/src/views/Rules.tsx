@@ -147,7 +147,7 @@ function Import() {
   return (
     <>
       <button class="plain" disabled={busy.value} onClick={() => input.current?.click()}><Icon name="up" /> {busy.value ? "Importing…" : "Import"}</button>
-      <input ref={input} class="sr" type="file" accept=".json,.txt,.list,application/json,text/plain" tabindex={-1} aria-label="File of rules to import" onChange={(e) => void read(e.currentTarget.files?.[0])} />
+      <input ref={input} hidden type="file" accept=".json,.txt,.list,application/json,text/plain" onChange={(e) => void read(e.currentTarget.files?.[0])} />
     </>
   );
 }

@@ -1,13 +1,15 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
+import { Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { messageOf, type Match } from "../api";
 import { webAddress } from "../lib/highlight";
 import { many } from "../lib/number";
 import { byTag, isGap, type Entry, type GapEntry } from "../lib/stream";
-import { dayOf, full } from "../lib/time";
+import { dayOf } from "../lib/time";
 import * as live from "../live";
 import { now } from "../now";
 import { Icon } from "../parts/Icon";
+import { Moment } from "../parts/Moment";
 import { PostCard, nameOf } from "../parts/PostCard";
 import { Why } from "../parts/Why";
 import { addressOf } from "../route";
@@ -94,23 +96,50 @@ function showNew() {
   requestAnimationFrame(() => document.querySelector<HTMLElement>("article.post")?.focus({ preventScroll: true }));
 }
 
+interface Day {
+  /** What stands in front: the gap behind which the posts came, or the day that begins. */
+  gap?: GapEntry;
+  name?: string;
+  first: number;
+  matches: Match[];
+}
+
+/** daysOf cuts entries at each new day and at each gap. */
+function daysOf(entries: Entry[]): Day[] {
+  const days: Day[] = [];
+  let name = "";
+  let position = 1;
+  for (const entry of entries) {
+    if (isGap(entry)) {
+      days.push({ gap: entry, first: position, matches: [] });
+      continue;
+    }
+    const its = dayOf(new Date(entry.matched_at), now.value);
+    const last = days.at(-1);
+    if (its !== name && last?.gap && last.matches.length === 0) last.name = its;
+    else if (its !== name || !last) days.push({ name: its, first: position, matches: [] });
+    name = its;
+    days.at(-1)!.matches.push(entry);
+    position++;
+  }
+  return days;
+}
+
 function Feed({ entries }: { entries: Entry[] }) {
-  let day = "";
   return (
-    <div role="feed" aria-label="Posts that your rules caught, newest first" aria-busy={live.loadingOlder.value}>
-      {entries.map((entry, i) => {
-        if (isGap(entry)) return <GapNote key={"gap" + entry.gap.next} entry={entry} />;
-        const its = dayOf(new Date(entry.matched_at), now.value);
-        const first = its !== day;
-        day = its;
-        return (
-          <>
-            {first && <h2 key={"day" + its} class="day">{its}</h2>}
-            <MatchCard key={entry.id} match={entry} position={i + 1} />
-          </>
-        );
-      })}
-    </div>
+    <>
+      {daysOf(entries).map((day) => (
+        <Fragment key={day.gap ? day.gap.gap.next : day.name}>
+          {day.gap && <GapNote entry={day.gap} />}
+          {day.name && <h2 class="day">{day.name}</h2>}
+          {day.matches.length > 0 && (
+            <div role="feed" aria-label={`Caught posts, newest first${day.name ? `: ${day.name}` : ""}`} aria-busy={live.loadingOlder.value}>
+              {day.matches.map((match, i) => <MatchCard key={match.id} match={match} position={day.first + i} />)}
+            </div>
+          )}
+        </Fragment>
+      ))}
+    </>
   );
 }
 
@@ -162,7 +191,7 @@ function GapNote({ entry }: { entry: GapEntry }) {
     <p class="gap" role="note">
       <Icon name="warn" />
       <span>
-        Something is missing here: what changed {from && to ? <>between <time dateTime={from}>{full(new Date(from))}</time> and <time dateTime={to}>{full(new Date(to))}</time></> : "for a while"} is
+        Something is missing here: what changed {from && to ? <>between <Moment at={from} /> and <Moment at={to} /></> : "for a while"} is
         no longer kept. Posts below may have been edited or deleted since.
       </span>
       <button class="plain" onClick={live.reopen}>Read anew</button>
