@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"syscall"
 	"time"
 
 	"riffle/pkg/event"
@@ -50,9 +51,11 @@ func (b *bench) twitterWire(ctx context.Context, c *corpus, packed bool) (result
 		return result{}, err
 	}
 	var memory heapWatch
+	var costs []float64 // µs of processor time a tweet
 	medians, err := pairs(b.rounds(),
 		onOneCore(func() (float64, error) {
-			rate, err := readTwitter(ctx, twitter.New(config), b.slice())
+			rate, cost, err := readTwitter(ctx, twitter.New(config), b.slice())
+			costs = append(costs, cost)
 			memory.look()
 			return rate, err
 		}),
@@ -69,7 +72,7 @@ func (b *bench) twitterWire(ctx context.Context, c *corpus, packed bool) (result
 	}
 	return result{
 		what: what, unit: "tweets/s", aim: 40_000, reached: medians[0], baseline: medians[1],
-		baselineWhat: bare, note: memory.String(),
+		baselineWhat: bare, note: fmt.Sprintf("%.1f µs of processor time each, the server's included; %s", median(costs), &memory),
 	}, nil
 }
 
@@ -124,12 +127,16 @@ func serveWire(ctx context.Context, wire []byte, packed bool) (address string, s
 }
 
 // readTwitter reads a stream and makes frames for so long, and gives the tweets
-// per second.
-func readTwitter(ctx context.Context, source *twitter.Source, d time.Duration) (float64, error) {
+// per second, and the processor time of each in µs.
+func readTwitter(ctx context.Context, source *twitter.Source, d time.Duration) (rate, cost float64, err error) {
 	decoder, encoder := source.NewDecoder(), event.NewEncoder()
 	var ev event.Event
 	n, start := 0, time.Now()
-	err := source.Read(ctx, "", func(m event.Message) error {
+	before, err := ownTime()
+	if err != nil {
+		return 0, 0, err
+	}
+	err = source.Read(ctx, "", func(m event.Message) error {
 		if err := decoder.Decode(&ev, m.Data); err != nil {
 			return err
 		}
@@ -147,9 +154,17 @@ func readTwitter(ctx context.Context, source *twitter.Source, d time.Duration) (
 		return nil
 	})
 	if !errors.Is(err, errEnough) {
-		return 0, err
+		return 0, 0, err
 	}
-	return float64(n) / time.Since(start).Seconds(), nil
+	after, err := ownTime()
+	return float64(n) / time.Since(start).Seconds(), float64((after - before).Microseconds()) / float64(n), err
+}
+
+// ownTime is the processor time that this process has used.
+func ownTime() (time.Duration, error) {
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), err
 }
 
 // readBare reads the same bytes for so long, and gives them per second, unpacked.

@@ -83,6 +83,8 @@ func TestSiteStreamIsJudgedByThoseWhoSawIt(t *testing.T) {
 		twittertest.ForUser(cat, twittertest.Tweet(3, other, "another river")),
 		twittertest.ForUser(bob, twittertest.Tweet(4, shared, "a lake that ann did not see")),
 		string(twittertest.Tweet(5, shared, "a river boat that nobody is said to have seen")),
+		`{"for_user":"7001","message":{"delete":{"status":{"id":6,"id_str":"6","user_id":500}}}}`, // before its tweet
+		twittertest.ForUser(ann, twittertest.Tweet(6, shared, "a river that was taken back")),
 		`{"for_user":"7001","message":{"friends":[500]}}`, `{"control":{"control_uri":"/1.1/site/c/1"}}`,
 	)
 	w.sees(t, map[string]string{"ann": "twitter:1 twitter:2", "bob": "twitter:1", "cat": "twitter:3", "dan": ""})

@@ -1,7 +1,8 @@
-// Package twitter cuts messages of Twitter's streams and REST API, version 1.1,
-// down to events.
+// Package twitter reads the streams of Twitter's API, version 1.1, and cuts their
+// messages, and tweets of its REST API, down to events.
 //
-// The mapping is specified in docs/events.md, "Twitter".
+// The mapping is specified in docs/events.md, "Twitter"; what the source needs and
+// guarantees in docs/sources.md, under "twitter://".
 package twitter
 
 import (
