@@ -91,6 +91,12 @@ func (s shell) tokens(t *testing.T) {
 	if secret := strings.TrimSpace(made.stdout); strings.Contains(list.stdout, secret) {
 		t.Error("token list shows the token")
 	}
+	rotated := s.riffle("token", "rotate", "ann", id, "--overlap", "2d")
+	if _, err := auth.ParseToken(strings.TrimSuffix(rotated.stdout, "\n")); err != nil || rotated.stdout == made.stdout {
+		t.Errorf("token rotate: got %q on stdout, want another token alone: %v", rotated.stdout, err)
+	}
+	s.riffle("token", "rotate", "ann", id, "--overlap", "soon").expect(t, 64, "", "--overlap")
+	s.riffle("token", "rotate", "ann", "999999").expect(t, 1, "", "no token 999999 that is good")
 	s.riffle("token", "revoke", "ann", id).expect(t, 0, "revoked "+id, "")
 	s.riffle("token", "list", "ann").expect(t, 0, "revoked", "")
 	s.riffle("token", "revoke", "ann", "999999").expect(t, 1, "", "ann has no token 999999")

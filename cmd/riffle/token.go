@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,17 @@ func (a *app) token() *cobra.Command {
 	}
 	create.Flags().StringVar(&scope, "scope", scope, "what it may do: read, write, admin, or feed alone")
 	create.Flags().StringVar(&expires, "expires", "", "how long it is good, such as 90d (default without end)")
-	return a.group("token", "Make, list and revoke tokens",
+	overlap := "24h"
+	rotate := &cobra.Command{
+		Use: "rotate USER ID", Short: "Make a token that may do the same and print it, alone; the old one ends after a while", Args: cobra.ExactArgs(2),
+		RunE: a.withStore(func(ctx context.Context, store internal.Store, args []string) error {
+			return a.rotateToken(ctx, store, args, overlap)
+		}),
+	}
+	rotate.Flags().StringVar(&overlap, "overlap", overlap, "how long the old one stays good")
+	return a.group("token", "Make, list, rotate and revoke tokens",
 		create,
+		rotate,
 		&cobra.Command{
 			Use: "list USER", Short: "List a user's tokens", Args: cobra.ExactArgs(1),
 			RunE: a.withStore(a.listTokens),
@@ -114,6 +124,35 @@ func (a *app) revokeTokens(ctx context.Context, store internal.Store, args []str
 		}
 	}
 	return a.say("revoked %s", strings.Join(args[1:], ", "))
+}
+
+func (a *app) rotateToken(ctx context.Context, store internal.Store, args []string, overlap string) error {
+	var d config.Duration
+	if err := d.Set(overlap); err != nil {
+		return &config.UsageError{Problem: fmt.Sprintf("--overlap: %v", err)}
+	}
+	user, ids, err := userAndIDs(ctx, store, args)
+	if err != nil {
+		return err
+	}
+	tokens, err := store.Tokens(ctx, user.ID)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(tokens, func(t auth.Token) bool {
+		return t.ID == ids[0] && !t.IsSession() && t.Check(t.Hash, time.Now()) == nil
+	})
+	if at < 0 {
+		return fmt.Errorf("%s has no token %d that is good; riffle token list %s shows all", user.Name, ids[0], user.Name)
+	}
+	old, secret := &tokens[at], auth.NewToken()
+	_, err = store.RotateToken(ctx, auth.Token{
+		User: user.ID, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: old.Scopes, ExpiresAt: old.ExpiresAt,
+	}, old.ID, time.Duration(d))
+	if err != nil {
+		return err
+	}
+	return a.say("%s", secret.Reveal())
 }
 
 func (a *app) login() *cobra.Command {

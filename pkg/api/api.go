@@ -176,6 +176,7 @@ func (a *API) table() []route {
 		{pattern: "GET /v1/tokens", scopes: reading, serve: a.listTokens},
 		{pattern: "POST /v1/tokens", scopes: writing, serve: a.addToken},
 		{pattern: "DELETE /v1/tokens/{id}", scopes: writing, serve: a.revokeToken},
+		{pattern: "POST /v1/tokens/{id}/rotate", scopes: writing, serve: a.rotateToken},
 		{pattern: "GET /v1/users", scopes: auth.Admin, serve: a.listUsers},
 		{pattern: "POST /v1/users", scopes: auth.Admin, serve: a.addUser},
 		{pattern: "GET /v1/users/{id}", scopes: auth.Admin, serve: a.showUser},

@@ -69,15 +69,10 @@ func writeEnvelope(w http.ResponseWriter, status int, e envelope) error {
 	return nil
 }
 
-// writeBody sends a whole JSON body. That the client is gone is no failure of
-// ours, so nothing is told of it.
-func writeBody(w http.ResponseWriter, status int, body []byte) {
-	header := w.Header()
-	header.Set("Content-Type", "application/json; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-}
+const jsonBody = "application/json; charset=utf-8"
+
+// writeBody sends a whole JSON body; see writeWhole.
+func writeBody(w http.ResponseWriter, status int, body []byte) { writeWhole(w, status, jsonBody, body) }
 
 // stamp is a time in JSON: RFC 3339 in UTC to the millisecond, null when zero.
 type stamp time.Time

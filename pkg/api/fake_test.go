@@ -45,6 +45,7 @@ type memory struct {
 	logins  map[[32]byte]auth.Token
 	changes map[int64][]event.Change
 	events  []json.RawMessage
+	revised int64       // number of the newest change of a token
 	lookups int         // of tokens
 	asked   event.Query // for matches, last
 	pages   int         // of matches
@@ -88,6 +89,18 @@ func (m *memory) LastNumber(_ context.Context, user int64) (int64, error) {
 		return 0, m.down
 	}
 	return changes[len(changes)-1].Number, m.down
+}
+
+func (m *memory) News(_ context.Context, after int64) (event.News, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	news := event.News{Changes: m.number, Tokens: m.revised, Users: map[int64]int64{}, Whole: after > 0}
+	for user, changes := range m.changes {
+		if last := changes[len(changes)-1].Number; last > after {
+			news.Users[user] = last
+		}
+	}
+	return news, m.down
 }
 
 func (m *memory) Matches(_ context.Context, q event.Query) (event.Page, error) {
@@ -342,6 +355,7 @@ func (m *memory) AddToken(_ context.Context, t auth.Token) (auth.Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t.ID, t.CreatedAt = m.next(), m.now()
+	m.revised = t.ID
 	m.tokens = append(m.tokens, t)
 	return t, m.down
 }
@@ -351,11 +365,28 @@ func (m *memory) RevokeToken(_ context.Context, user, id int64) error {
 	defer m.mu.Unlock()
 	for i := range m.tokens {
 		if m.tokens[i].User == user && m.tokens[i].ID == id {
-			m.tokens[i].RevokedAt = m.now()
+			m.tokens[i].RevokedAt, m.revised = m.now(), m.next()
 			return m.down
 		}
 	}
 	return cmp.Or(m.down, event.ErrNotFound)
+}
+
+func (m *memory) RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error) {
+	if overlap == 0 {
+		if err := m.RevokeToken(ctx, t.User, old); err != nil {
+			return auth.Token{}, err
+		}
+		return m.AddToken(ctx, t)
+	}
+	m.mu.Lock()
+	for i := range m.tokens {
+		if o := &m.tokens[i]; o.ID == old && (o.ExpiresAt.IsZero() || o.ExpiresAt.After(m.now().Add(overlap))) {
+			o.ExpiresAt = m.now().Add(overlap)
+		}
+	}
+	m.mu.Unlock()
+	return m.AddToken(ctx, t)
 }
 
 func (m *memory) Users(context.Context) ([]auth.User, error) {
@@ -395,7 +426,7 @@ func (m *memory) RemoveUser(_ context.Context, id int64) error {
 	if at < 0 {
 		return cmp.Or(m.down, event.ErrNotFound)
 	}
-	m.users = slices.Delete(m.users, at, at+1)
+	m.users, m.revised = slices.Delete(m.users, at, at+1), m.next()
 	m.tokens = slices.DeleteFunc(m.tokens, func(t auth.Token) bool { return t.User == id })
 	return m.down
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -101,10 +100,10 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	if err != nil {
 		return fmt.Errorf("api: write feed: %w", err)
 	}
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body)
+	if f.next != "" {
+		header.Set("Link", linkTo(f.next, "next"))
+	}
+	writeWhole(w, http.StatusOK, contentType, body)
 	return nil
 }
 

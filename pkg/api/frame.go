@@ -52,6 +52,7 @@ type answer struct {
 	id     string
 	route  string
 	user   int64
+	accept string // the codings that the client reads
 	status int
 	bytes  int64
 }
@@ -83,7 +84,11 @@ func (a *API) frame(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		out := &answer{ResponseWriter: w, id: a.requests.next(), route: "other"}
+		if accept := r.Header["Accept-Encoding"]; accept != nil {
+			out.accept = accept[0]
+		}
 		setHeaders(w.Header(), out.id)
+		allowOrigin(w.Header(), r)
 		defer func() {
 			a.recovered(out, r, recover())
 			a.done(out, r, time.Since(began))
@@ -102,7 +107,7 @@ var everyAnswer = http.Header{
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
 	"Cache-Control":                {"no-store"},
-	"Vary":                         {"Authorization, Cookie"},
+	"Vary":                         {"Accept-Encoding, Authorization, Cookie, Origin"},
 }
 
 func setHeaders(header http.Header, id string) {
@@ -210,11 +215,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// methods are those that any route may have, in the order of an Allow header.
+// methods are those that a route may have, in the order of an Allow header;
+// beside them every path knows OPTIONS.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
 
-// fallback answers what no route matches: 405 where another method would do,
-// else 404.
+// fallback answers what no route matches: OPTIONS; 405 where another method
+// would do, else 404.
 func (a *API) fallback(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allowed := allowedMethods(mux, r)
@@ -222,7 +228,11 @@ func (a *API) fallback(mux *http.ServeMux) http.Handler {
 			a.fail(w, r, notFound.because("There is no such path; /openapi.json lists all."))
 			return
 		}
-		allow := strings.Join(allowed, ", ")
+		allow := strings.Join(append(allowed, http.MethodOptions), ", ")
+		if r.Method == http.MethodOptions {
+			options(w, r, allow)
+			return
+		}
 		a.fail(w, r, methodNotAllowed.because("This path knows %s.", allow).telling("Allow", allow))
 	})
 }

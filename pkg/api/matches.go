@@ -5,6 +5,7 @@ import (
 	"context"
 	"hash/fnv"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,7 +40,7 @@ func (a *API) listMatches(w http.ResponseWriter, r *http.Request, who *identity)
 		if err != nil {
 			return err
 		}
-		w.Header().Set("Cache-Control", "no-store")
+		w.Header()["Link"] = links(&q.Query, &page)
 		writePage(w, &page, q.HasAfter)
 		return nil
 	}
@@ -77,21 +78,23 @@ func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity,
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	body, ok := a.pages.get(tag)
+	page, ok := a.pages.get(tag)
 	if !ok {
 		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 		defer cancel()
-		if body, err = a.readPage(ctx, q, last); err != nil {
+		if page, err = a.readPage(ctx, q, last); err != nil {
 			return err
 		}
-		a.pages.put(tag, body)
+		page = a.pages.put(tag, page)
 	}
-	writeBody(w, http.StatusOK, body)
+	header["Link"] = page.links
+	c := codingFor(w, len(page.body))
+	writeCoded(w, http.StatusOK, jsonBody, c, page.in(c))
 	return nil
 }
 
-// readPage reads a page and gives the body of its answer.
-func (a *API) readPage(ctx context.Context, q event.Query, last int64) ([]byte, error) {
+// readPage reads a page and gives its answer.
+func (a *API) readPage(ctx context.Context, q event.Query, last int64) (*cachedPage, error) {
 	page, err := a.store.Matches(ctx, q)
 	if err != nil {
 		return nil, err
@@ -102,8 +105,31 @@ func (a *API) readPage(ctx context.Context, q event.Query, last int64) ([]byte, 
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
 	*buffer = appendPage(*buffer, &page, q.HasAfter)
-	return bytes.Clone(*buffer), nil
+	return &cachedPage{body: bytes.Clone(*buffer), links: links(&q, &page)}, nil
 }
+
+// links is the header Link of a page: where its summary's next and prev lead,
+// with what else was asked.
+func links(q *event.Query, page *event.Page) []string {
+	asked := "/v1/matches?"
+	if q.Limit != defaultLimit {
+		asked += "limit=" + strconv.Itoa(q.Limit) + "&"
+	}
+	if q.Tag != "" {
+		asked += "tag=" + url.QueryEscape(q.Tag) + "&"
+	}
+	if q.Rule != "" {
+		asked += "rule=" + q.Rule + "&"
+	}
+	link := linkTo(asked+"after="+cursorOf(page.Next), "next")
+	if page.Prev > 0 {
+		link += ", " + linkTo(asked+"before="+cursorOf(page.Prev), "prev")
+	}
+	return []string{link}
+}
+
+// linkTo is one link of a header (RFC 8288); the address is escaped already.
+func linkTo(address, relation string) string { return "<" + address + `>; rel="` + relation + `"` }
 
 // steady is how long an empty poll gives its own cursor back: the same question
 // is asked again then, which 304 can answer. After that the cursor moves on,

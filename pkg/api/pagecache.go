@@ -22,25 +22,50 @@ type pageCache struct {
 	now func() time.Time
 
 	mu         sync.Mutex
-	young, old map[string]cachedPage
+	young, old map[string]*cachedPage
 	size       int // of the young half
 }
 
-// cachedPage is a body and when it was made.
+// cachedPage is an answer and when it was made. It is compressed once for each
+// coding that somebody asks for.
 type cachedPage struct {
-	body []byte
-	made time.Time
+	body  []byte
+	links []string // the header Link
+	made  time.Time
+
+	zstd, gzip codedOnce
 }
+
+type codedOnce struct {
+	once sync.Once
+	body []byte
+}
+
+// in gives the body in a coding; it must not be changed.
+func (p *cachedPage) in(c coding) []byte {
+	kept := &p.gzip
+	switch c {
+	case "":
+		return p.body
+	case codingZstd:
+		kept = &p.zstd
+	}
+	kept.once.Do(func() { kept.body = pack(p.body, c) })
+	return kept.body
+}
+
+// size counts the codings too, which are about a third of the body together.
+func (p *cachedPage) size() int { return len(p.body) + len(p.body)/3 }
 
 func newPageCache(now func() time.Time) *pageCache {
-	return &pageCache{now: now, young: map[string]cachedPage{}}
+	return &pageCache{now: now, young: map[string]*cachedPage{}}
 }
 
-// get gives the body of an answer; it must not be changed.
-func (c *pageCache) get(tag string) (body []byte, ok bool) {
+// get gives an answer; it must not be changed.
+func (c *pageCache) get(tag string) (page *cachedPage, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	page, ok := c.young[tag]
+	page, ok = c.young[tag]
 	if !ok {
 		if page, ok = c.old[tag]; ok {
 			c.keep(tag, page)
@@ -49,20 +74,25 @@ func (c *pageCache) get(tag string) (body []byte, ok bool) {
 	if !ok || c.now().Sub(page.made) > cacheAge {
 		return nil, false
 	}
-	return page.body, true
+	return page, true
 }
 
-// put keeps a body.
-func (c *pageCache) put(tag string, body []byte) {
+// put keeps a page.
+func (c *pageCache) put(tag string, page *cachedPage) *cachedPage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(tag, cachedPage{body, c.now()})
+	page.made = c.now()
+	c.keep(tag, page)
+	return page
 }
 
-func (c *pageCache) keep(tag string, page cachedPage) {
-	c.size += len(page.body) - len(c.young[tag].body)
+func (c *pageCache) keep(tag string, page *cachedPage) {
+	if before, ok := c.young[tag]; ok {
+		c.size -= before.size()
+	}
+	c.size += page.size()
 	c.young[tag] = page
 	if c.size > cacheBytes/2 {
-		c.old, c.young, c.size = c.young, map[string]cachedPage{}, 0
+		c.old, c.young, c.size = c.young, map[string]*cachedPage{}, 0
 	}
 }

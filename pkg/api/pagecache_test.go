@@ -14,13 +14,13 @@ func TestPageCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cache := newPageCache(time.Now)
-		cache.put("a", []byte("body"))
-		if body, ok := cache.get("a"); !ok || string(body) != "body" {
-			t.Errorf("got %q, %v, want the body", body, ok)
+		cache.put("a", &cachedPage{body: []byte("body")})
+		if page, ok := cache.get("a"); !ok || string(page.body) != "body" {
+			t.Errorf("got %v, want the body", ok)
 		}
 		time.Sleep(cacheAge + 1)
-		if body, ok := cache.get("a"); ok {
-			t.Errorf("got %q, want it too old", body)
+		if page, ok := cache.get("a"); ok {
+			t.Errorf("got %q, want it too old", page.body)
 		}
 	})
 }
@@ -30,15 +30,15 @@ func TestPageCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	cache := newPageCache(time.Now)
 	page := make([]byte, 64<<10)
-	cache.put("used", page)
+	cache.put("used", &cachedPage{body: page})
 	for i := range 4 * cacheBytes / len(page) {
-		cache.put(fmt.Sprint(i), page)
+		cache.put(fmt.Sprint(i), &cachedPage{body: page})
 		if _, ok := cache.get("used"); !ok {
 			t.Fatalf("the page in use was dropped after %d others", i)
 		}
 	}
 	size := 0
-	for _, half := range []map[string]cachedPage{cache.young, cache.old} {
+	for _, half := range []map[string]*cachedPage{cache.young, cache.old} {
 		for _, p := range half {
 			size += len(p.body)
 		}

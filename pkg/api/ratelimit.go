@@ -33,7 +33,7 @@ func (b *allowance) fill(rate float64, now time.Time) {
 	if b.at.IsZero() {
 		b.left = most
 	} else {
-		b.left = min(most, b.left+rate*now.Sub(b.at).Seconds())
+		b.left = min(most, b.left+rate*max(0, now.Sub(b.at).Seconds())) // a clock may go back
 	}
 	b.at = now
 }

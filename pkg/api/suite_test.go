@@ -42,6 +42,7 @@ var suite = map[string]func(*testing.T, *world){
 	"Me":                   testMe,
 	"Tokens":               testTokens,
 	"TokenScopes":          testTokenScopes,
+	"Rotate":               testRotate,
 	"Users":                testUsers,
 	"Session":              testSession,
 	"TokenLogin":           testTokenLogin,

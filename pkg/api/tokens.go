@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"riffle/pkg/auth"
+	"riffle/pkg/event"
 )
 
 // TokenStore keeps the tokens of one user.
@@ -20,6 +21,10 @@ type TokenStore interface {
 	// RevokeToken revokes a token.
 	// Errors: event.ErrNotFound, also for another user's.
 	RevokeToken(ctx context.Context, user, id int64) error
+	// RotateToken stores a token in the place of one that is good, which ends
+	// after the overlap.
+	// Errors: event.ErrNotFound, also for another user's.
+	RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error)
 }
 
 // tokenForm is a token in JSON; Token is the secret, given once.
@@ -76,11 +81,81 @@ func (a *API) addToken(w http.ResponseWriter, r *http.Request, who *identity) er
 	if err != nil {
 		return err
 	}
-	form := formOfToken(&added)
+	return writeToken(w, &added, secret)
+}
+
+// writeToken answers with a new token, in clear for this once.
+func writeToken(w http.ResponseWriter, t *auth.Token, secret auth.Secret) error {
+	form := formOfToken(t)
 	form.Token = secret.Reveal()
-	w.Header().Set("Location", "/v1/tokens/"+strconv.FormatInt(added.ID, 10))
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", "/v1/tokens/"+strconv.FormatInt(t.ID, 10))
 	return writeData(w, http.StatusCreated, none{}, form)
+}
+
+const (
+	// defaultOverlap is how long a rotated token stays good where nothing else
+	// is said.
+	defaultOverlap = 24 * time.Hour
+	maxOverlap     = 30 * 24 * time.Hour
+)
+
+// rotateToken serves POST /v1/tokens/{id}/rotate: a new token that may do the
+// same, beside which the old one stays good for a while.
+func (a *API) rotateToken(w http.ResponseWriter, r *http.Request, who *identity) error {
+	overlap, err := readOverlap(w, r)
+	if err != nil {
+		return err
+	}
+	id, err := parseID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	old, err := a.goodToken(r.Context(), who.user(), id)
+	if err != nil {
+		return err
+	}
+	if old.IsSession() {
+		return forbidden.because("This is a session, which nobody sees in clear; log in again instead.")
+	}
+	if !who.token.Scopes.Covers(old.Scopes) {
+		return forbidden.because("A token with the scopes %s cannot give %s.", who.token.Scopes, old.Scopes)
+	}
+	secret := auth.NewToken()
+	added, err := a.store.RotateToken(r.Context(), auth.Token{
+		User: old.User, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: old.Scopes, ExpiresAt: old.ExpiresAt,
+	}, id, overlap)
+	if err != nil {
+		return err
+	}
+	a.tokens.forget()
+	return writeToken(w, &added, secret)
+}
+
+func readOverlap(w http.ResponseWriter, r *http.Request) (time.Duration, error) {
+	length := defaultOverlap.String()
+	if err := readOptional(w, r, fields{"overlap": &length}); err != nil {
+		return 0, err
+	}
+	overlap, err := time.ParseDuration(length)
+	if err != nil || overlap < 0 || overlap > maxOverlap {
+		return 0, badValue("overlap", "must be a time span from 0s to 720h, such as 90m or 24h")
+	}
+	return overlap, nil
+}
+
+// goodToken gives one of a user's tokens that can be used now.
+//
+// Errors: event.ErrNotFound.
+func (a *API) goodToken(ctx context.Context, user, id int64) (*auth.Token, error) {
+	tokens, err := a.store.Tokens(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(tokens, func(t auth.Token) bool { return t.ID == id && t.Check(t.Hash, a.now()) == nil })
+	if at < 0 {
+		return nil, event.ErrNotFound
+	}
+	return &tokens[at], nil
 }
 
 func (a *API) readToken(w http.ResponseWriter, r *http.Request) (auth.Scopes, time.Time, error) {

@@ -44,7 +44,7 @@ func (a *API) readAhead(ctx context.Context, q event.Query) {
 	if _, ok := a.pages.get(tag); ok {
 		return
 	}
-	if body, err := a.readPage(ctx, q, last); err == nil {
-		a.pages.put(tag, body)
+	if page, err := a.readPage(ctx, q, last); err == nil {
+		a.pages.put(tag, page)
 	}
 }

@@ -19,15 +19,19 @@ func (r *Registry) AddToken(ctx context.Context, t auth.Token) (auth.Token, erro
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx,
-			"INSERT INTO tokens (user_id, hash, hint, scopes, created_at, expires_at, number) VALUES (?, ?, ?, ?, "+r.dialect.Clock+", ?, ?)",
-			t.User, t.Hash[:], []byte(t.Hint), int64(t.Scopes), micros(t.ExpiresAt), n)
-		return err
+		return r.addToken(ctx, tx, &t, n)
 	})
 	if err != nil {
 		return auth.Token{}, err
 	}
 	return r.TokenByHash(ctx, t.Hash)
+}
+
+func (r *Registry) addToken(ctx context.Context, tx *sql.Tx, t *auth.Token, number int64) error {
+	_, err := tx.ExecContext(ctx,
+		"INSERT INTO tokens (user_id, hash, hint, scopes, created_at, expires_at, number) VALUES (?, ?, ?, ?, "+r.dialect.Clock+", ?, ?)",
+		t.User, t.Hash[:], []byte(t.Hint), int64(t.Scopes), micros(t.ExpiresAt), number)
+	return err
 }
 
 // TokenByHash gives a token whatever its state.
@@ -87,6 +91,33 @@ func (r *Registry) RevokeToken(ctx context.Context, user, id int64) error {
 		}
 		return one(tx.ExecContext(ctx, "UPDATE tokens SET revoked_at = "+r.dialect.Clock+", number = ? WHERE id = ?", n, id))
 	})
+}
+
+// RotateToken stores a token in the place of one of the same user, which is good
+// for the overlap still, if it would not end before.
+//
+// Errors: event.ErrNotFound where the old one is not there, or revoked.
+func (r *Registry) RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error) {
+	err := r.tx(ctx, "rotate token", func(tx *sql.Tx) error {
+		n, err := r.number(ctx, tx, "tokens", 2)
+		if err != nil {
+			return err
+		}
+		end := "expires_at = CASE WHEN expires_at > 0 AND expires_at < " + r.dialect.Clock + " + ? THEN expires_at ELSE " + r.dialect.Clock + " + ? END"
+		if overlap == 0 { // another host's clock may be behind
+			end = "revoked_at = " + r.dialect.Clock + " + ? + ?"
+		}
+		err = one(tx.ExecContext(ctx, "UPDATE tokens SET "+end+", number = ? WHERE id = ? AND user_id = ? AND revoked_at = 0",
+			overlap.Microseconds(), overlap.Microseconds(), n, old, t.User))
+		if err != nil {
+			return err
+		}
+		return r.addToken(ctx, tx, &t, n+1)
+	})
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return r.TokenByHash(ctx, t.Hash)
 }
 
 // TouchToken notes when a token was last used. A token that is gone is no error.
