@@ -23,9 +23,9 @@ type Source struct {
 
 	mu       sync.Mutex
 	schedule reconnect.Schedule
-	first    position // where this Source was first read from, for an empty cursor
-	heard    time.Time
-	complete bool // nothing was missing when the newest connection ended
+	first    position  // where this Source was first read from, for an empty cursor
+	heard    time.Time // until when the newest connection was heard
+	complete bool      // nothing was missing when the newest connection ended
 	audience []string
 	limited  time.Time // until then the server's limit of requests holds
 }
@@ -83,7 +83,7 @@ func (s *Source) end(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.streaming.Load() {
-		s.heard, s.complete = c.heard, !c.fetching
+		s.heard, s.complete = c.whole, !c.fetching
 	}
 }
 

@@ -27,7 +27,7 @@ type connection struct {
 	begun   time.Time
 	missing event.Time // since when nothing was heard
 	watch   *time.Timer
-	heard   time.Time // when the newest sign of life came
+	whole   time.Time // until then nothing is missing but what the position tells
 	good    bool
 	fresh   bool // position is where the source begins
 	// streaming says that the server has answered with a stream.
@@ -54,7 +54,7 @@ func (c *connection) run(ctx context.Context, cancel context.CancelCauseFunc) er
 	if err != nil {
 		return err
 	}
-	c.fetching, c.heard = true, time.Now()
+	c.fetching, c.whole = true, time.Now()
 	c.streaming.Store(true)
 	fetched := make(chan struct{})
 	go func() {
@@ -103,13 +103,18 @@ func (c *connection) stall() time.Duration {
 }
 
 // wait begins to wait for the server; a receiver that takes its time is no stall.
-func (c *connection) wait() { c.watch.Reset(c.stall()) }
+// half: a message has begun to come.
+func (c *connection) wait(half bool) {
+	if !half {
+		c.whole = time.Now()
+	}
+	c.watch.Reset(c.stall())
+}
 
 // hear notes a sign of life.
 func (c *connection) hear() {
 	c.watch.Stop()
-	c.heard = time.Now()
-	if !c.good && c.heard.Sub(c.begun) >= reconnect.SettledTime {
+	if !c.good && time.Since(c.begun) >= reconnect.SettledTime {
 		c.good = true
 		c.source.settled()
 	}
@@ -146,7 +151,9 @@ func (c *connection) openEvents(ctx context.Context) (func(context.Context) erro
 
 // readEvents hands on the events of a stream until it ends.
 func (c *connection) readEvents(body io.Reader) error {
-	f := newFrames(watched{body, c})
+	w := &watched{body: body, c: c}
+	f := newFrames(w)
+	w.frames = f
 	for {
 		block, err := f.next()
 		if err != nil {
@@ -160,12 +167,13 @@ func (c *connection) readEvents(body io.Reader) error {
 
 // watched gives up on a body that brings nothing.
 type watched struct {
-	body io.Reader
-	c    *connection
+	body   io.Reader
+	frames *frames // that it is read into
+	c      *connection
 }
 
-func (w watched) Read(p []byte) (int, error) {
-	w.c.wait()
+func (w *watched) Read(p []byte) (int, error) {
+	w.c.wait(w.frames.half())
 	n, err := w.body.Read(p)
 	if n > 0 {
 		w.c.hear()
@@ -182,7 +190,7 @@ func (c *connection) told(msg, id []byte) error {
 		c.newest = append(c.newest[:0], id...)
 	}
 	if !c.fetching {
-		c.moveTo(c.newest, event.TimeOf(c.heard))
+		c.moveTo(c.newest, event.TimeOf(c.whole))
 	}
 	return c.hand(msg)
 }

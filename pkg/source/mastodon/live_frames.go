@@ -50,6 +50,9 @@ func (f *frames) next() ([]byte, error) {
 	}
 }
 
+// half reports whether an event, or a line, has begun to come.
+func (f *frames) half() bool { return f.r.Buffered() > 0 || len(f.long) > 0 || len(f.block) > 0 }
+
 // add adds a line as far as there is room: one byte more than a message may have.
 func (f *frames) add(line []byte) {
 	room := max(0, event.MaxMessage+1-len(f.block))
@@ -68,11 +71,12 @@ func isField(line []byte) bool {
 
 // line reads one line without its end.
 func (f *frames) line() ([]byte, error) {
+	f.long = f.long[:0]
 	line, err := f.r.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return bytes.TrimRight(line, "\r\n"), err
 	}
-	f.long = append(f.long[:0], line...)
+	f.long = append(f.long, line...)
 	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = f.r.ReadSlice('\n')
 		if len(f.long) <= event.MaxMessage {

@@ -19,7 +19,7 @@ func (c *connection) openSocket(ctx context.Context) (func(context.Context) erro
 		HTTPHeader: s.header(),
 		OnPingReceived: func(context.Context, []byte) bool {
 			c.hear()
-			c.wait()
+			c.wait(true) // a ping may stand in the middle of a message
 			return true
 		},
 	})
@@ -45,7 +45,7 @@ func (c *connection) readSocket(ctx context.Context, conn *websocket.Conn) error
 	var buf, scratch, id []byte
 	for {
 		var err error
-		c.wait()
+		c.wait(false)
 		if buf, err = readMessage(ctx, conn, buf); err != nil {
 			return err
 		}

@@ -1,6 +1,9 @@
 package sourcetest
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // Fault is how one connection to a network's server misbehaves.
 type Fault struct {
@@ -45,4 +48,16 @@ type Span struct{ Least, Most time.Duration }
 type Schedule struct {
 	Faults []Fault
 	Waits  []Span
+}
+
+// Moods are faults of all kinds that do not end for good.
+func Moods(random *rand.Rand, n int) []Fault {
+	faults := make([]Fault, n)
+	for i := range faults {
+		faults[i] = Fault{After: random.IntN(30), Misdeed: Misdeed(random.IntN(int(Duplicate) + 1))}
+		if random.IntN(8) == 0 {
+			faults[i] = Fault{Status: []int{500, 502, 503, 204}[random.IntN(4)]}
+		}
+	}
+	return faults
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"slices"
@@ -108,6 +109,9 @@ func RunNetwork(t *testing.T, n Network) {
 	}
 	t.Run("stops when asked", n.virtual(n.testStop))
 	t.Run("TLS", n.testTLS)
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("an hour of misdeeds ", seed), n.virtual(func(t *testing.T) { n.testHour(t, rand.New(rand.NewPCG(seed, 6))) }))
+	}
 	t.Run("leaks nothing over 1,000 connections", n.testLeaks)
 }
 
@@ -365,6 +369,37 @@ func (n Network) testChanges(t *testing.T) {
 			t.Errorf("got %q, want %q among them", f.seen, each)
 		}
 	}
+}
+
+// testHour: an hour with a server that does whatever comes to its mind. What was
+// missed may come among what is new.
+func (n Network) testHour(t *testing.T, random *rand.Rand) {
+	server := n.NewServer(random.IntN(2) == 0)
+	server.Misbehave(append([]Fault{{After: 10, Misdeed: Drop}}, Moods(random, 300)...)...)
+	f := newFollower(n.openPipe(t, server))
+	stop := f.start(t.Context())
+	synctest.Wait()
+	for begun := time.Now(); time.Since(begun) < time.Hour; time.Sleep(upTo(random, 4*time.Second)) {
+		server.Post()
+		if random.IntN(200) == 0 {
+			server.Down()
+			time.Sleep(upTo(random, 10*time.Minute))
+			server.Up()
+		}
+	}
+	time.Sleep(24 * calm) // the faults that are left wear off
+	stop()
+	if f.err != nil {
+		t.Errorf("gave up: %v", f.err)
+	}
+	want, got := slices.Sorted(slices.Values(n.kept(server))), slices.Sorted(slices.Values(posted(f.seen)))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func upTo(random *rand.Rand, most time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(most)))
 }
 
 func (n Network) testSchedule(t *testing.T, s Schedule) {
