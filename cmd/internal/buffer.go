@@ -87,6 +87,7 @@ func openEmbedded(ctx context.Context, path string, most int64) (*Buffer, error)
 	return &Buffer{
 		Taker: b, DepthReader: b, Closer: closers{board, b}, Board: board, Switchboard: board, StageReader: stageReader{board},
 		Pause:  b.Pause,
+		LetGo:  func(context.Context, time.Duration) ([]string, error) { return nil, nil }, // there it costs nothing
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
 }

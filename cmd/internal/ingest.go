@@ -18,6 +18,7 @@ import (
 	"riffle/pkg/ingest"
 	"riffle/pkg/obs"
 	"riffle/pkg/pause"
+	"riffle/pkg/silence"
 	"riffle/pkg/spool"
 )
 
@@ -26,6 +27,7 @@ type Ingest struct {
 	stage  *ingest.Ingest
 	disk   *spool.Spool // nil where the source can be read again
 	source ingest.Source
+	watch  *silence.Watch // nil of a source that is no network's
 	looped bool
 	url    string // secrets masked
 	log    *zap.Logger
@@ -63,10 +65,15 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 	if err != nil {
 		return nil, err
 	}
+	watch, err := p.newWatch(in, stage)
+	if err != nil {
+		return nil, err
+	}
 	return &Ingest{
-		stage: stage, disk: disk, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
+		watch: watch, stage: stage, disk: disk, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
 		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) {
 			tellIngest(b, stage.Status())
+			tellQuiet(b, watch)
 			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
 		}),
 	}, nil
@@ -100,6 +107,7 @@ func sum(counts map[string]int64) (total int64) {
 // would knock at the same door.
 func (in *Ingest) Part() daemon.Part {
 	return daemon.Part{Name: "ingest", Run: func(ctx context.Context) error {
+		defer watchSilence(ctx, in.watch)()
 		err := in.stage.Run(ctx)
 		if errors.Is(err, event.ErrDenied) {
 			err = unfit("--source", in.url, err)

@@ -129,7 +129,7 @@ func (w *Watch) Quiet() *Quiet {
 }
 
 // Run watches until ctx ends, and then keeps what it has learnt.
-func (w *Watch) Run(ctx context.Context) error {
+func (w *Watch) Run(ctx context.Context) {
 	ticker := time.NewTicker(minute)
 	defer ticker.Stop()
 	w.last, _ = w.config.Count()
@@ -139,7 +139,7 @@ func (w *Watch) Run(ctx context.Context) error {
 			w.observe(now)
 		case <-ctx.Done():
 			w.save()
-			return nil
+			return
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (s *stream) start() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = w.Run(ctx)
+		w.Run(ctx)
 	}()
 	s.stop = func() {
 		cancel()

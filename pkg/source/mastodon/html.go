@@ -148,7 +148,7 @@ func (b *textBuilder) tag(s string, closing bool) string {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-func isSpace(c byte) bool { return strings.IndexByte(asciiSpace, c) >= 0 }
+func isSpace(c byte) bool { return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f') }
 
 func endsName(c byte) bool { return isSpace(c) || c == '/' || c == '>' }
 
