@@ -53,6 +53,13 @@ func (h *Host) Misbehave(faults ...Fault) {
 	h.faults = append(h.faults, faults...)
 }
 
+// Behave takes back all faults that are left.
+func (h *Host) Behave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults = nil
+}
+
 // Begin takes the fault of a stream that is asked for, and counts it. It
 // answers a request that is to be refused, or never answered, itself, and then
 // returns false.
