@@ -6,6 +6,12 @@ import (
 	"riffle/pkg/event"
 )
 
+// A dialect's mark is the one place that decides what kind an error is; a stage
+// asks for the kind alone. Transient (pkg/retry): it may pass. This batch
+// (event.ErrRefused): its frames are another's. This row (event.ErrRow): all else
+// can be written without it. Any other is ours: nothing can be written, and no
+// new try mends that.
+
 // RowError says that the database refuses a row for what is in it: trying again
 // is useless, and so is trying it together with others. It is event.ErrRow.
 type RowError struct{ Err error }

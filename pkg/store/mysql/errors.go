@@ -46,6 +46,7 @@ var transient = map[uint16]bool{
 	1135: true,                                                             // can't create thread
 	1152: true, 1158: true, 1159: true, 1160: true, 1161: true, 1184: true, // network
 	1180: true, 1181: true, // error during commit or rollback
+	1189: true,                         // network, from another server
 	1203: true,                         // user has too many connections
 	1205: true,                         // lock wait timeout
 	1206: true,                         // too many locks
@@ -54,22 +55,29 @@ var transient = map[uint16]bool{
 	1290: true,                         // server runs with --read-only
 	1317: true,                         // query was interrupted
 	1412: true,                         // table definition has changed
+	1615: true,                         // statement must be prepared anew
 	1637: true,                         // too many transactions
 	1792: true, 1836: true, 1874: true, // read only
+	1878: true,                         // temporary file can't be written
 	1927: true, 1969: true, 3024: true, // killed, or too long
 	3100: true, 3101: true, // group replication
 	3168: true, 3169: true, 4031: true, // session is gone
 }
 
-// refused are the numbers of what a row holds.
+// refused are the numbers of what a row holds, or of rows that are too many at
+// once: leaving some out helps.
 var refused = map[uint16]bool{
-	1048: true, // NULL where there must be something
-	1118: true, // row too long
-	1153: true, // longer than max_allowed_packet
-	1264: true, // number out of range
-	1366: true, // not UTF-8
-	1406: true, // too long
-	3140: true, // not JSON
+	1048: true,                         // NULL where there must be something
+	1118: true,                         // row too long
+	1153: true,                         // longer than max_allowed_packet
+	1197: true,                         // more than max_binlog_cache_size
+	1264: true,                         // number out of range
+	1265: true, 1292: true, 1367: true, // a value that does not fit its type
+	1300: true, 1366: true, 3988: true, // not UTF-8
+	1301: true,             // a result longer than max_allowed_packet
+	1406: true,             // too long
+	3140: true,             // not JSON
+	3819: true, 4025: true, // a CHECK that somebody has added
 }
 
 // isConflict reports whether a condition failed that a packet was sent under.
