@@ -1,0 +1,448 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// lease is how long a filter, or an ingest, may be silent before another one
+// takes its place.
+const lease = 15 * time.Second
+
+// step is one misdeed of a schedule.
+type step struct {
+	gap    time.Duration // before it
+	deed   string
+	target string        // a stage, or a proxy
+	length time.Duration // of what lasts
+	size   int64         // of what is cut off
+}
+
+func (s step) String() string {
+	text := fmt.Sprintf("after %v: %s", s.gap, s.deed)
+	if s.target != "" {
+		text += " " + s.target
+	}
+	if s.length > 0 {
+		text += fmt.Sprintf(" for %v", s.length)
+	}
+	if s.size > 0 {
+		text += fmt.Sprintf(" by %d bytes", s.size)
+	}
+	return text
+}
+
+// deed is a kind of misdeed.
+type deed struct {
+	do      func(*world, step) error
+	targets []string // one is drawn
+	length  time.Duration
+	size    int64
+	tiny    bool // only where MariaDB has a small disk
+}
+
+var (
+	everyStage = []string{"ingest", "filter1", "filter2", "api"}
+	everyProxy = []string{
+		"ingest to redis", "filter1 to redis", "filter2 to redis", "filter1 to mariadb", "filter2 to mariadb", "api to mariadb",
+	}
+	someFilter = []string{"filter1", "filter2"}
+)
+
+// deeds are all misdeeds, by name.
+var deeds = map[string]deed{
+	"kill":                   {do: kill, targets: everyStage},
+	"kill in a push":         {do: killInPush},
+	"kill in a commit":       {do: killInCommit, targets: someFilter},
+	"freeze":                 {do: freeze, targets: everyStage},
+	"freeze in a commit":     {do: freezeInCommit, targets: someFilter},
+	"kill mariadb":           {do: killMariaDB, length: 3 * time.Second},
+	"kill redis":             {do: killRedis, length: 3 * time.Second},
+	"cut redis's tail":       {do: cutTail, size: 64 << 10},
+	"put redis back":         {do: putBack, length: 5 * time.Second},
+	"fill redis":             {do: fillRedis},
+	"fill mariadb's disk":    {do: fillDisk, length: 5 * time.Second, tiny: true},
+	"cut connections":        {do: cut, targets: everyProxy},
+	"delay":                  {do: delay, targets: everyProxy, length: 3 * time.Second},
+	"half-open":              {do: halfOpen, targets: everyProxy},
+	"drop a push's answer":   {do: dropPushAnswer},
+	"drop a commit's answer": {do: dropCommitAnswer, targets: someFilter},
+	"hold the counter":       {do: holdCounter, length: 7 * time.Second},
+	"hold events":            {do: holdEvents, length: 3 * time.Second},
+	"deadlock":               {do: deadlock},
+	"pause and empty redis":  {do: pauseAndEmpty},
+}
+
+// draw makes a step of a kind.
+func draw(random *rand.Rand, name string) step {
+	d := deeds[name]
+	s := step{deed: name, gap: time.Duration(200+random.IntN(2000)) * time.Millisecond}
+	if len(d.targets) > 0 {
+		s.target = d.targets[random.IntN(len(d.targets))]
+	}
+	if d.length > 0 {
+		s.length = (d.length/4 + time.Duration(random.Int64N(int64(d.length)))).Round(time.Millisecond)
+	}
+	if d.size > 0 {
+		s.size = 1 + random.Int64N(d.size)
+	}
+	return s
+}
+
+// names lists the misdeeds that can be done, always in the same order.
+func names(tiny bool) []string {
+	var all []string
+	for name, d := range deeds {
+		if tiny || !d.tiny {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// do does one misdeed, and tells the diary.
+func (w *world) do(s step) error {
+	select {
+	case <-time.After(s.gap):
+	case <-w.t.Context().Done():
+		return w.t.Context().Err()
+	}
+	if victim := w.stages[s.target]; victim != nil && victim.isFrozen() && strings.Contains(s.deed, "commit") {
+		s.target = map[string]string{"filter1": "filter2", "filter2": "filter1"}[s.target] // one that does something
+	}
+	w.note("%s", strings.TrimPrefix(s.String(), fmt.Sprintf("after %v: ", s.gap)))
+	if err := deeds[s.deed].do(w, s); err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	return nil
+}
+
+func kill(w *world, s step) error { return w.stages[s.target].crash() }
+
+// sprung waits until a trap is sprung, but not where nothing passes: it reports
+// whether it was.
+func (w *world) sprung(p *proxy, t *trap) bool {
+	select {
+	case <-t.sprung:
+		return true
+	case <-time.After(5 * time.Second):
+		p.mend()
+		select {
+		case <-t.sprung: // just now
+			return true
+		default:
+			w.note("  nothing passed")
+			return false
+		}
+	}
+}
+
+// killInPush kills ingest between the moment at which it sends a frame and that
+// at which Redis gets it.
+func killInPush(w *world, _ step) error {
+	p := w.proxies["ingest to redis"]
+	w.sprung(p, p.set(swallow, w.pushDigest))
+	return w.ingest.crash()
+}
+
+// transaction begins a filter's write.
+const transaction = "START TRANSACTION;"
+
+// killInCommit kills a filter whose write has left it and never arrives.
+func killInCommit(w *world, s step) error {
+	p := w.proxies[s.target+" to mariadb"]
+	w.sprung(p, p.set(swallow, transaction))
+	return w.stages[s.target].crash()
+}
+
+// freeze stops a stage until others have taken its place. Misdeeds go on
+// meanwhile.
+func freeze(w *world, s step) error {
+	victim := w.stages[s.target]
+	if victim.finished() || victim.isFrozen() {
+		return nil
+	}
+	victim.freeze()
+	w.background.Go(func() {
+		w.wait(lease + 2*time.Second)
+		victim.thaw()
+		w.note("%s goes on", s.target)
+	})
+	return nil
+}
+
+func (w *world) wait(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-w.closing:
+	}
+}
+
+// freezeInCommit stops a filter whose write is under way, and lets the write
+// arrive when another filter has its frames.
+func freezeInCommit(w *world, s step) error {
+	victim, p := w.stages[s.target], w.proxies[s.target+" to mariadb"]
+	if victim.isFrozen() {
+		return nil
+	}
+	t := p.set(hold, transaction)
+	if !w.sprung(p, t) {
+		return nil
+	}
+	victim.freeze()
+	w.background.Go(func() {
+		w.wait(lease + 4*time.Second)
+		close(t.released)
+		w.wait(200 * time.Millisecond)
+		victim.thaw()
+		w.note("%s goes on, and its write arrives", s.target)
+	})
+	return nil
+}
+
+func killMariaDB(w *world, s step) error {
+	w.maria.Kill()
+	w.wait(s.length)
+	w.maria.Restart()
+	return nil
+}
+
+func killRedis(w *world, s step) error {
+	w.redis.Kill()
+	w.wait(s.length)
+	w.redis.Restart()
+	return nil
+}
+
+// cutTail sets Redis back by the end of its file.
+func cutTail(w *world, s step) error {
+	w.redis.Kill()
+	files, err := filepath.Glob(filepath.Join(w.redis.Dir, "appendonlydir", "*.incr.aof"))
+	if err != nil || len(files) == 0 {
+		return errors.Join(err, errors.New("redis has no file"))
+	}
+	slices.Sort(files)
+	last := files[len(files)-1]
+	stat, err := os.Stat(last)
+	if err != nil {
+		return err
+	}
+	// Not all of it: that would be another Redis, without the source.
+	if err := os.Truncate(last, max(stat.Size()-s.size, stat.Size()/2)); err != nil {
+		return err
+	}
+	w.redis.Restart()
+	return nil
+}
+
+// putBack sets Redis back to a copy of its files that is some seconds old.
+func putBack(w *world, s step) error {
+	files := filepath.Join(w.redis.Dir, "appendonlydir")
+	older := filepath.Join(w.dir, "older")
+	if err := os.RemoveAll(older); err != nil {
+		return err
+	}
+	if err := os.CopyFS(older, os.DirFS(files)); err != nil {
+		return err
+	}
+	w.wait(s.length)
+	w.redis.Kill()
+	if err := os.RemoveAll(files); err != nil {
+		return err
+	}
+	if err := os.CopyFS(files, os.DirFS(older)); err != nil {
+		return err
+	}
+	w.redis.Restart()
+	return nil
+}
+
+// fillRedis leaves Redis no memory, until the filters have drained it.
+func fillRedis(w *world, _ step) error {
+	ctx := w.t.Context()
+	if err := w.peek.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+		return err
+	}
+	if err := w.peek.Set(ctx, "chaos", "x", 0).Err(); !goredis.HasErrorPrefix(err, "OOM ") {
+		return fmt.Errorf("redis is not full: %w", err)
+	}
+	if err := w.drained(); err != nil {
+		return fmt.Errorf("full: %w", err)
+	}
+	w.note("  drained while full")
+	return w.peek.ConfigSet(ctx, "maxmemory", "0").Err()
+}
+
+// fillDisk leaves MariaDB no room.
+func fillDisk(w *world, s step) error {
+	if err := w.disk.fill(); err != nil {
+		return err
+	}
+	w.wait(s.length)
+	if err := w.disk.free(); err != nil {
+		return err
+	}
+	// It may have given up, as servers do; its operator starts it again.
+	if err := w.db.PingContext(w.t.Context()); err != nil {
+		w.note("  mariadb is started again")
+		w.maria.Kill()
+		w.maria.Restart()
+	}
+	return nil
+}
+
+func cut(w *world, s step) error {
+	w.proxies[s.target].cut()
+	return nil
+}
+
+func delay(w *world, s step) error {
+	p := w.proxies[s.target]
+	p.slow(300 * time.Millisecond)
+	w.wait(s.length)
+	p.slow(0)
+	return nil
+}
+
+func halfOpen(w *world, s step) error {
+	w.proxies[s.target].halfOpen()
+	return nil
+}
+
+func dropPushAnswer(w *world, _ step) error {
+	p := w.proxies["ingest to redis"]
+	w.sprung(p, p.set(dropAnswer, w.pushDigest))
+	return nil
+}
+
+func dropCommitAnswer(w *world, s step) error {
+	p := w.proxies[s.target+" to mariadb"]
+	w.sprung(p, p.set(dropAnswer, transaction))
+	return nil
+}
+
+// rival runs statements in one transaction, waits, and rolls back.
+func (w *world) rival(length time.Duration, statements ...string) error {
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			w.note("  the rival: %v", err)
+			break
+		}
+	}
+	w.wait(length)
+	return tx.Rollback()
+}
+
+// holdCounter locks what every write needs last, for longer than a lock is
+// waited for, or shorter.
+func holdCounter(w *world, s step) error {
+	return w.rival(s.length, "SELECT value FROM counters WHERE name = 'changes' FOR UPDATE")
+}
+
+// holdEvents locks the newest events, so that what changes them waits while
+// other writes go on.
+func holdEvents(w *world, s step) error {
+	return w.rival(s.length, "SELECT seq FROM events ORDER BY seq DESC LIMIT 300 FOR UPDATE",
+		"SELECT seq FROM events WHERE seq < 1152921504606846976 ORDER BY seq DESC LIMIT 300 FOR UPDATE")
+}
+
+// deadlock takes locks in the other order, as a transaction of so many rows that
+// the server ends the filter's.
+func deadlock(w *world, _ step) error {
+	for range 3 {
+		err := w.rival(0, "UPDATE chaos_weight SET v = v + 1", "SELECT value FROM counters WHERE name = 'changes' FOR UPDATE",
+			"DO SLEEP(1)", "SELECT seq FROM events FOR UPDATE", "SELECT id FROM frames FOR UPDATE")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pauseAndEmpty pauses everything, has Redis drained, empties it, starts the
+// stages anew and resumes them.
+func pauseAndEmpty(w *world, _ step) error {
+	if w.ingest.finished() {
+		return nil
+	}
+	if err := w.thawed(); err != nil {
+		return err
+	}
+	pause := func(stage string) error {
+		if _, err := w.tool("pause", stage, "--reason", "chaos", "--buffer", w.redis.URL); err != nil {
+			return err
+		}
+		return w.until(stage+" is paused", func() (bool, error) { return w.ingest.finished() || w.mustPaused(stage), nil })
+	}
+	if err := pause("ingest"); err != nil {
+		return err
+	}
+	if err := w.drained(); err != nil {
+		return err
+	}
+	if !w.ingest.finished() {
+		if err := w.until("the cursor is on ingest's disk", w.cursorKept); err != nil {
+			return err
+		}
+	}
+	if err := pause("filter"); err != nil {
+		return err
+	}
+	w.filters1.kill()
+	if err := w.peek.FlushAll(w.t.Context()).Err(); err != nil {
+		return err
+	}
+	w.note("  redis is empty")
+	if err := errors.Join(w.filters1.start(), w.filters2.crash(), w.ingest.crash()); err != nil {
+		return err
+	}
+	// The stages bring the switches back; resumed before, they would be paused
+	// again by the first of them.
+	for _, stage := range []string{"ingest", "filter"} {
+		if err := w.until(stage+" is paused again", func() (bool, error) { return w.ingest.finished() || w.mustPaused(stage), nil }); err != nil {
+			return err
+		}
+	}
+	for _, stage := range []string{"filter", "ingest"} {
+		if _, err := w.tool("resume", stage, "--buffer", w.redis.URL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mustPaused is paused where an error is asked again.
+func (w *world) mustPaused(stage string) bool {
+	yes, err := w.paused(stage)
+	return err == nil && yes
+}
+
+// cursorKept reports whether ingest remembers by itself where the buffer stands.
+func (w *world) cursorKept() (bool, error) {
+	cursor, err := w.peek.HGet(w.t.Context(), sourceKeys+"source", "cursor").Result()
+	if errors.Is(err, goredis.Nil) {
+		return true, nil // nothing was pushed yet
+	}
+	if err != nil {
+		return false, nil //nolint:nilerr // asked again
+	}
+	text, err := os.ReadFile(filepath.Join(w.dir, "ingest", "cursor-"+source+".json"))
+	return err == nil && bytes.Contains(text, []byte(`"`+cursor+`"`)), nil //nolint:nilerr // asked again
+}
