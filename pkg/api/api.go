@@ -166,6 +166,7 @@ func (a *API) table() []route {
 		{pattern: "GET /v1/feeds/{token}/json", serve: a.serveJSONFeed, params: feedParameters},
 		{pattern: "GET /v1/rules", scopes: reading, serve: a.listRules},
 		{pattern: "POST /v1/rules", scopes: writing, serve: a.addRule},
+		{pattern: "GET /v1/rules/counts", scopes: reading, serve: a.countRules},
 		{pattern: "GET /v1/rules/{id}", scopes: reading, serve: a.showRule},
 		{pattern: "PUT /v1/rules/{id}", scopes: writing, serve: a.replaceRule},
 		{pattern: "DELETE /v1/rules/{id}", scopes: writing, serve: a.removeRule},

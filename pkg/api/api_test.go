@@ -37,14 +37,13 @@ func TestUnknownPaths(t *testing.T) {
 		"GET /v1/rules/1/x": "",
 		"GET /v2/matches":   "",
 		"GET /favicon.ico":  "",
-		"POST /v1/matches":  "GET, HEAD",
-		"DELETE /v1/rules":  "GET, HEAD, POST",
-		"PATCH /v1/rules/1": "GET, HEAD, PUT, DELETE",
-		"OPTIONS /v1/me":    "GET, HEAD",
-		"POST /livez":       "GET, HEAD",
-		"PUT /":             "GET, HEAD",
-		"GET /v1/session":   "POST, DELETE",
-		"BREW /v1/users":    "GET, HEAD, POST",
+		"POST /v1/matches":  "GET, HEAD, OPTIONS",
+		"DELETE /v1/rules":  "GET, HEAD, POST, OPTIONS",
+		"PATCH /v1/rules/1": "GET, HEAD, PUT, DELETE, OPTIONS",
+		"POST /livez":       "GET, HEAD, OPTIONS",
+		"PUT /":             "GET, HEAD, OPTIONS",
+		"GET /v1/session":   "POST, DELETE, OPTIONS",
+		"BREW /v1/users":    "GET, HEAD, POST, OPTIONS",
 	} {
 		answer := w.do(t, owner, call, "")
 		if got := answer.header.Get("Allow"); got != allow {

@@ -316,6 +316,12 @@ func (m *memory) flood(id int64) {
 	}
 }
 
+func (m *memory) RuleDays(context.Context, int64, time.Time, int) (map[int64][]int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return map[int64][]int64{}, m.down
+}
+
 func (m *memory) TokenByHash(_ context.Context, hash [32]byte) (auth.Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -21,6 +21,9 @@ type RuleReader interface {
 	// RuleNumbers tells how often each rule matched before a time; rules that
 	// never did are absent.
 	RuleNumbers(ctx context.Context, user int64, at time.Time) (map[int64]rule.Numbers, error)
+	// RuleDays gives the matches of each rule by stretches of 24 hours from a
+	// time on, which begins an hour.
+	RuleDays(ctx context.Context, user int64, from time.Time, days int) (map[int64][]int64, error)
 	// FloodedRules lists those that were switched off because they kept too much.
 	FloodedRules(ctx context.Context, user int64) ([]rule.Rule, error)
 }
@@ -77,6 +80,37 @@ func (a *API) listRules(w http.ResponseWriter, r *http.Request, who *identity) e
 	forms := make([]ruleForm, len(rules))
 	for i := range rules {
 		forms[i] = formOfRule(&rules[i], numbers[rules[i].ID], warningsOf(rules[i].Value))
+	}
+	return writeData(w, http.StatusOK, counted{len(forms)}, forms)
+}
+
+// countedDays is for how many days matches are told.
+const countedDays = 14
+
+// daysForm is how many matches a rule had a day.
+type daysForm struct {
+	ID    decimal `json:"id"`
+	ByDay []int64 `json:"by_day"`
+}
+
+// countRules serves GET /v1/rules/counts. The last day is the 24 hours that end
+// with the present one, so that no time zone matters.
+func (a *API) countRules(w http.ResponseWriter, r *http.Request, who *identity) error {
+	rules, err := a.store.Rules(r.Context(), who.user())
+	if err != nil {
+		return err
+	}
+	from := a.now().UTC().Truncate(time.Hour).Add(time.Hour - countedDays*24*time.Hour)
+	days, err := a.store.RuleDays(r.Context(), who.user(), from, countedDays)
+	if err != nil {
+		return err
+	}
+	forms := make([]daysForm, len(rules))
+	for i := range rules {
+		forms[i] = daysForm{ID: decimal(rules[i].ID), ByDay: days[rules[i].ID]}
+		if forms[i].ByDay == nil {
+			forms[i].ByDay = make([]int64, countedDays)
+		}
 	}
 	return writeData(w, http.StatusOK, counted{len(forms)}, forms)
 }

@@ -289,6 +289,14 @@ func testRules(t *testing.T, w *world) {
 	if got := into[[]ruleAnswer](t, list.Data); len(got) != 2 || string(list.Summary) != `{"count":2}` {
 		t.Errorf("got %s, want two rules", list.body)
 	}
+	days := w.do(t, owner, "GET /v1/rules/counts", "").want(t, http.StatusOK)
+	for _, counts := range into[[]struct {
+		ByDay []int64 `json:"by_day"`
+	}](t, days.Data) {
+		if diff := cmp.Diff(make([]int64, countedDays), counts.ByDay); diff != "" {
+			t.Errorf("got %s, want %d days without a match of each rule", days.Data, countedDays)
+		}
+	}
 	w.do(t, owner, "DELETE /v1/rules/"+first.ID, "").want(t, http.StatusOK)
 	for _, call := range []string{"GET", "DELETE"} {
 		w.do(t, owner, call+" /v1/rules/"+first.ID, "").wantFailure(t, http.StatusNotFound, "not_found")

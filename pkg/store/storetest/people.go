@@ -254,6 +254,14 @@ func testRuleCounts(t *testing.T, s *store.Store, r rule.Rule) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("RuleNumbers: %v, differs (-want +got):\n%s", err, diff)
 	}
+	days, err := s.RuleDays(t.Context(), r.User, hour.Add(-47*time.Hour), 2)
+	if diff := cmp.Diff(map[int64][]int64{r.ID: {2, 50}}, days); err != nil || diff != "" {
+		t.Errorf("RuleDays: %v, differs (-want +got):\n%s", err, diff)
+	}
+	days, err = s.RuleDays(t.Context(), r.User, hour.Add(-20*time.Hour), 0)
+	if err != nil || len(days) != 0 {
+		t.Errorf("RuleDays of no day: got %v, %v, want none", days, err)
+	}
 }
 
 // testFloods switches a rule off when several filters together tell too much of

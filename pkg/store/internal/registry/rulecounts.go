@@ -142,3 +142,35 @@ func overAllowance(ctx context.Context, tx *sql.Tx, minutes []rule.Minute, most 
 func (r *Registry) FloodedRules(ctx context.Context, user int64) ([]rule.Rule, error) {
 	return r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE user_id = ? AND gone = 0 AND flooded_at > 0 ORDER BY id", user)
 }
+
+// RuleDays gives the matches of each of a user's rules by stretches of 24 hours
+// from a time on, which begins an hour; what is older than all stretches or
+// comes after them is left out, and so are rules without a match.
+func (r *Registry) RuleDays(ctx context.Context, user int64, from time.Time, days int) (map[int64][]int64, error) {
+	const day = int64(24 * time.Hour / time.Microsecond)
+	start := micros(from)
+	// The remainder serves both dialects, which divide differently.
+	counts, err := list(ctx, r.read, scanDay,
+		"SELECT h.rule_id, h.hour - (h.hour - ?) % ? AS day, SUM(h.matches) FROM rules r JOIN rule_hours h ON h.rule_id = r.id "+
+			"WHERE r.user_id = ? AND r.gone = 0 AND h.hour >= ? AND h.hour < ? GROUP BY h.rule_id, day",
+		start, day, user, start, start+int64(days)*day)
+	if err != nil {
+		return nil, r.wrap("read rule days", err)
+	}
+	byRule := make(map[int64][]int64)
+	for _, c := range counts {
+		if byRule[c.Rule] == nil {
+			byRule[c.Rule] = make([]int64, days)
+		}
+		byRule[c.Rule][(micros(c.Hour)-start)/day] += c.Matches
+	}
+	return byRule, nil
+}
+
+func scanDay(rows *sql.Rows) (rule.Count, error) {
+	var c rule.Count
+	var at int64
+	err := rows.Scan(&c.Rule, &at, &c.Matches)
+	c.Hour = time.UnixMicro(at).UTC()
+	return c, err
+}
