@@ -3,7 +3,6 @@ package systemd_test
 import (
 	"bytes"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,11 +19,7 @@ const patience = 90 * time.Second
 // tells that it stops.
 func TestNotifySocket(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "riffle-notify-") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)

@@ -94,6 +94,7 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 		if state == stateStopped {
 			b.State = state
 		}
+		b.Notices = append(b.Notices, p.crashNotices()...)
 		pulse.line.Store(summary(&b))
 		p.tellManager()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)

@@ -34,6 +34,8 @@ type Process struct {
 	frame  daemon.Frame
 	pulses []*pulse
 	gates  []gate
+	// crashes are those of the runs before.
+	crashes control.Crashes
 }
 
 // NewProcess opens the log and the debug listener.
@@ -82,6 +84,7 @@ func (p *Process) DebugAddr() string { return p.frame.Debug.Addr() }
 // Run runs the parts as the process; see daemon.Frame.Run.
 func (p *Process) Run(ctx context.Context, parts ...daemon.Part) error {
 	p.Log.Info("starting", zap.String("version", Version()), zap.String("instance", p.Instance), zap.String("debug", p.DebugAddr()))
+	p.recallCrash()
 	return p.frame.Run(ctx, append(p.gateParts(), parts...)...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"riffle/pkg/pause"
 )
@@ -58,6 +59,23 @@ func (d State) ForgetCursor(source string) error {
 }
 
 func cursorFile(source string) string { return "cursor-" + url.PathEscape(source) + ".json" }
+
+// Crashes is what a stage remembers of runs that ended in a panic.
+type Crashes struct {
+	Count int64     `json:"count"`
+	Last  time.Time `json:"last,omitzero"`
+}
+
+const crashesFile = "crashes.json"
+
+// Crashes reads how often runs with this disk ended in a panic.
+func (d State) Crashes() (c Crashes, err error) {
+	err = d.read(crashesFile, &c)
+	return c, err
+}
+
+// KeepCrashes replaces it.
+func (d State) KeepCrashes(c Crashes) error { return d.write(crashesFile, c) }
 
 func (d State) read(name string, into any) error {
 	path := filepath.Join(string(d), name)
