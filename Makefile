@@ -62,6 +62,11 @@ e2e: ## run the real binaries as a user would, over a real Redis and MariaDB
 	scripts/setup
 	scripts/with-servers go test -count=1 ./pkg/e2e
 
+.PHONY: chaos
+chaos: ## maltreat the real processes and count (ARGS='-seed 7 -seeds 3 -for 5m', or '-faults')
+	scripts/setup
+	TEST_SERVERS=required go test -count=1 -v -timeout 0 -run 'TestLong|TestFaults' ./pkg/chaos -args $(or $(ARGS),-for 3m)
+
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 10s)
 	scripts/fuzz $(FUZZTIME)
