@@ -93,11 +93,20 @@ func try(t *testing.T, binary string, args ...string) (stdout, stderr string, st
 // then.
 func start(t *testing.T, binary string, args ...string) *process {
 	t.Helper()
+	return startFed(t, nil, binary, args...)
+}
+
+// startFed starts a process with a standard input.
+func startFed(t *testing.T, stdin *os.File, binary string, args ...string) *process {
+	t.Helper()
 	debug := freeAddress(t)
 	p := &process{name: binary, stdout: new(output), stderr: new(output), debug: debug, done: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(bin, binary), append(args, "--debug-listen", debug)...)
 	p.cmd.Env, p.cmd.Dir = environ(), t.TempDir()
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", binary, err)
 	}
