@@ -39,7 +39,7 @@ come. Ctrl-C stops; what was read stays, and the next start goes on from there.`
 			if report.CheckOnly {
 				return internal.PrintChecked(a.stdout, report)
 			}
-			return a.runUp(cmd.Context(), c, report)
+			return a.runUp(cmd.Context(), c)
 		}),
 	}
 	config.Bind(cmd.Flags(), c)
@@ -50,7 +50,7 @@ come. Ctrl-C stops; what was read stays, and the next start goes on from there.`
 //
 //	source ──> ingest ──> buffer ──> filter ──> store ──> api ──> page, pollers
 //	                      SQLite                SQLite     └────> terminal
-func (a *app) runUp(ctx context.Context, c *config.Up, report *config.Report) error {
+func (a *app) runUp(ctx context.Context, c *config.Up) error {
 	unlock, err := lockData(string(c.Data))
 	if err != nil {
 		return err

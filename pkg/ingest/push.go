@@ -47,7 +47,7 @@ func (p *pushing) run(ctx, stopping context.Context, g *gatherer) error {
 	defer func() {
 		stop()
 		if p.feeding != nil {
-			<-p.feeding
+			p.in.log.Debug("spool is left as it is", zap.NamedError(obs.Error, <-p.feeding))
 		}
 	}()
 	p.begin(feeder)
