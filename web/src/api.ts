@@ -102,6 +102,9 @@ export interface Rule extends RuleDraft {
   created_at: string;
   updated_at: string;
   matches_24h: number;
+  /** When it was switched off because it kept too much; null since it was changed. */
+  flooded_at?: string | null;
+  last_match_at?: string | null;
   canonical: string;
   warnings: Mistake[];
 }

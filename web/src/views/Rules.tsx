@@ -3,8 +3,11 @@ import { useEffect, useRef } from "preact/hooks";
 import { call, Failure, get, messageOf, type Rule, type RuleDraft } from "../api";
 import { brief, count, many } from "../lib/number";
 import { draftsIn, fileOf } from "../lib/rulefile";
+import { when } from "../lib/time";
+import { now } from "../now";
 import { Days } from "../parts/Chart";
 import { Icon } from "../parts/Icon";
+import { Moment } from "../parts/Moment";
 import { addressOf, go, parameters } from "../route";
 import { loadRules, removeRule, rules, saveRule } from "../rules";
 import { may } from "../session";
@@ -101,13 +104,16 @@ function RuleCard({ rule, writes, days }: { rule: Rule; writes: boolean; days: n
           {rule.tag && <span class="tag"><bdi>{rule.tag}</bdi></span>}
           {rule.action === "drop" && <span class="tag drop">drops</span>}
           {!rule.enabled && <span class="tag off">off</span>}
+          {rule.flooded_at && <span class="tag drop">flooded</span>}
         </p>
         <p class="value"><code dir="auto">{rule.value}</code></p>
+        {rule.flooded_at && <p class="small warning"><Icon name="warn" label="Warning" /> <span>It kept so much that it was switched off <Moment at={rule.flooded_at} />. Narrow it down, or switch it on again.</span></p>}
         {rule.warnings.map((w) => <p class="small warning" key={w.code}><Icon name="warn" label="Warning" /> <span>{w.message} {w.hint}</span></p>)}
       </div>
-      <div class="much" >
+      <div class="much">
         {days && days.some((n) => n > 0) && <Days counts={days} />}
         <p class="small quiet"><strong>{brief(rule.matches_24h)}</strong> in 24 h</p>
+        {rule.last_match_at && <p class="small quiet">last {when(new Date(rule.last_match_at), now.value)}</p>}
       </div>
       {writes && (
         <div class="tools">
