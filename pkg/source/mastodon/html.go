@@ -148,7 +148,9 @@ func (b *textBuilder) tag(s string, closing bool) string {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-func isSpace(c byte) bool { return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f') }
+func isSpace(c byte) bool {
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f')
+}
 
 func endsName(c byte) bool { return isSpace(c) || c == '/' || c == '>' }
 
