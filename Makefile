@@ -77,9 +77,10 @@ bench: ## measure against the numbers of the design (ARGS='-short', '-list', '-r
 	go run -C bench . $(ARGS)
 
 .PHONY: lint
-lint: $(LINT) ## check the code's form and the direction of imports
+lint: $(LINT) ## check the code's form, the direction of imports, and that the API broke nothing
 	$(LINT) run --allow-parallel-runners
 	go mod tidy -diff
+	go run -C scripts/apicheck . ../../pkg/api/testdata/openapi-released.json ../../pkg/api/openapi.json
 
 $(LINT): scripts/tools/go.mod scripts/tools/go.sum
 	go build -C scripts/tools -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint

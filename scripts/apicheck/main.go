@@ -1,0 +1,61 @@
+// Apicheck compares two OpenAPI documents and fails if a client of the first
+// could break on the second: what is added passes, what is removed, narrowed or
+// changed does not.
+//
+//	apicheck RELEASED NOW
+//
+// It is a module of its own: what it needs stays out of the product.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oasdiff/oasdiff/checker"
+	"github.com/oasdiff/oasdiff/diff"
+	"github.com/oasdiff/oasdiff/load"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: apicheck RELEASED NOW")
+		os.Exit(64)
+	}
+	broken, err := check(os.Args[1], os.Args[2], os.Stderr)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "apicheck:", err)
+		os.Exit(1)
+	case broken > 0:
+		fmt.Fprintf(os.Stderr, "apicheck: %d changes break clients of the released API. It grows by addition only; CONTRIBUTING.md says how to renew the baseline.\n", broken)
+		os.Exit(1)
+	}
+}
+
+// check writes each change that breaks clients, and counts them.
+func check(released, now string, to io.Writer) (broken int, err error) {
+	loader := openapi3.NewLoader()
+	before, err := load.NewSpecInfo(loader, load.NewSource(released))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", released, err)
+	}
+	after, err := load.NewSpecInfo(loader, load.NewSource(now))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", now, err)
+	}
+	report, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), before, after)
+	if err != nil {
+		return 0, err
+	}
+	words := checker.NewDefaultLocalizer()
+	for _, c := range checker.CheckBackwardCompatibility(checker.NewConfig(checker.GetAllChecks()), report, sources) {
+		if c.GetLevel() < checker.WARN { // a warning is a parameter that went: ours are refused when unknown
+			continue
+		}
+		broken++
+		fmt.Fprintf(to, "%s %s: %s\n", c.GetOperation(), c.GetPath(), c.GetUncolorizedText(words))
+	}
+	return broken, nil
+}
