@@ -69,6 +69,31 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// maxPage is what a first visit may cost on a phone.
+const maxPage = 150_000
+
+func TestPageIsSmall(t *testing.T) {
+	t.Parallel()
+	page, err := builtPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page) == 1 {
+		t.Skip("the page is not built; make build does it")
+	}
+	total := 0
+	for _, file := range page {
+		if file.small != nil {
+			total += len(file.small)
+		} else {
+			total += len(file.plain)
+		}
+	}
+	if total >= maxPage {
+		t.Errorf("the page has %d bytes compressed, want less than %d", total, maxPage)
+	}
+}
+
 // A binary that was built without npm says so.
 func TestPageUnbuilt(t *testing.T) {
 	t.Parallel()
