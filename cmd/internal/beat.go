@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 		if state == stateStopped {
 			b.State = state
 		}
-		b.Notices = append(b.Notices, p.crashNotices()...)
+		b.Notices = slices.Concat(b.Notices, p.crashNotices(), p.roomNotices())
 		pulse.line.Store(summary(&b))
 		p.tellManager()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)

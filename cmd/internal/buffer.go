@@ -31,6 +31,8 @@ type Buffer struct {
 	Where string
 	// Pause tells the side that takes of the filters' switch.
 	Pause func(ctx context.Context, s pause.Switch) error
+	// Room says how full its server's memory is; nil where it is on a disk.
+	Room func(ctx context.Context) (used, size int64, err error)
 	// LetGo takes sources that are drained and long silent off the list.
 	LetGo func(ctx context.Context, silence time.Duration) (gone []string, err error)
 	// Recent is what it still has of what was acknowledged; nil where store and
@@ -68,6 +70,7 @@ func openBuffer(ctx context.Context, c *config.Buffer, most int64) (*Buffer, err
 	board := control.NewRedis(b.Client())
 	return &Buffer{
 		Taker: b, Recent: b, Weaknesses: b.Weaknesses, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause, LetGo: b.LetGo,
+		Room:   b.Room,
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
 }

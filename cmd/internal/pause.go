@@ -25,6 +25,7 @@ func (p *Process) newGate(stage string, buffer *Buffer, c control.GateConfig) *c
 	c.State, c.Log = p.State, p.Log.With(zap.String(obs.Component, "control"))
 	if buffer != nil {
 		c.Board = buffer
+		p.watchRoom("redis memory", buffer.Room)
 	}
 	g := control.NewGate(c)
 	p.gates = append(p.gates, gate{stage, g})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type Process struct {
 	gates  []gate
 	// crashes are those of the runs before.
 	crashes control.Crashes
+	rooms   []*room
 }
 
 // NewProcess opens the log and the debug listener.
@@ -85,7 +87,7 @@ func (p *Process) DebugAddr() string { return p.frame.Debug.Addr() }
 func (p *Process) Run(ctx context.Context, parts ...daemon.Part) error {
 	p.Log.Info("starting", zap.String("version", Version()), zap.String("instance", p.Instance), zap.String("debug", p.DebugAddr()))
 	p.recallCrash()
-	return p.frame.Run(ctx, append(p.gateParts(), parts...)...)
+	return p.frame.Run(ctx, slices.Concat(p.gateParts(), []daemon.Part{p.roomPart()}, parts)...)
 }
 
 // buildInfo is a gauge that is always 1 and tells the version by its label.
