@@ -61,7 +61,7 @@ var newLines = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "")
 
 // read reads HTML. Strings point into it.
 func (b *textBuilder) read(s string) {
-	if strings.ContainsAny(s, "\r\x00") {
+	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, 0) >= 0 {
 		s = newLines.Replace(s)
 	}
 	for s != "" {
