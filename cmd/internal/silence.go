@@ -17,6 +17,9 @@ import (
 // usual rate.
 var endings = []string{"file", "stdin", "sim"}
 
+// reading are the states in which what comes is what the source tells.
+var reading = []ingest.State{ingest.StateReading, ingest.StateReconnecting, ingest.StateSpooling}
+
 // newWatch makes what notices that a network's source goes quiet; nil for other
 // sources.
 func (p *Process) newWatch(in *config.Input, stage *ingest.Ingest) (*silence.Watch, error) {
@@ -28,7 +31,7 @@ func (p *Process) newWatch(in *config.Input, stage *ingest.Ingest) (*silence.Wat
 		Source: name,
 		Count: func() (int64, bool) {
 			s := stage.Status()
-			return s.Summary.Accepted, s.State == ingest.StateReading || s.State == ingest.StateReconnecting
+			return s.Summary.Accepted, slices.Contains(reading, s.State)
 		},
 		Path:       filepath.Join(string(p.State), "rates-"+url.PathEscape(name)+".json"),
 		Log:        p.Log,
