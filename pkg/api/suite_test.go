@@ -46,6 +46,8 @@ var suite = map[string]func(*testing.T, *world){
 	"Users":                testUsers,
 	"Session":              testSession,
 	"TokenLogin":           testTokenLogin,
+	"Hostile text":         testHostileText,
+	"Hostile input":        testHostileInput,
 	"Routes x scopes":      testScopes,
 	"Another's":            testCrossUser,
 	"Revoked":              testRevoked,
@@ -599,6 +601,13 @@ func testCrossUser(t *testing.T, w *world) {
 		w.do(t, bob, call, "").wantFailure(t, http.StatusNotFound, "not_found")
 	}
 	w.do(t, bob, "PUT /v1/rules/"+rule, `{"value":"dog"}`).wantFailure(t, http.StatusNotFound, "not_found")
+	w.do(t, bob, "POST /v1/tokens/"+token.ID+"/rotate", "").wantFailure(t, http.StatusNotFound, "not_found")
+	w.do(t, bob, "POST /v1/rules/explain", fmt.Sprintf(`{"value":"secret","match":%q}`, match)).wantFailure(t, http.StatusNotFound, "not_found")
+	for _, form := range []string{"atom", "json"} {
+		if feed := w.do(t, nil, "GET "+w.link(t, w.bob, form), "").want(t, http.StatusOK); strings.Contains(feed.body, "secret") {
+			t.Errorf("feed: got what is another's: %s", feed.body)
+		}
+	}
 	for _, call := range []string{"GET /v1/matches", "GET /v1/matches?id=" + match, "GET /v1/matches?rule=7", "GET /v1/rules"} {
 		if answer := w.do(t, bob, call, "").want(t, http.StatusOK); string(answer.Data) != "[]" {
 			t.Errorf("%s: got %s, want nothing of another's", call, answer.Data)
