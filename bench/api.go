@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -27,7 +29,7 @@ const (
 
 // benchAPI asks riffle-api for an unchanged and for a whole page; the baseline
 // is a bare handler of net/http in a process of its own that gives the same
-// bytes.
+// bytes, header included.
 func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 	address, err := b.freshStore(ctx)
 	if err != nil {
@@ -46,17 +48,23 @@ func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	page := ask{address: listen, path: fmt.Sprintf("/v1/matches?limit=%d", pageSize), header: "Authorization: Bearer " + token + "\r\n"}
-	body, etag, err := page.once(ctx)
-	if err != nil {
+	var same sameBytes
+	if same.Page, same.Body, err = page.answer(ctx); err != nil {
 		return nil, err
 	}
-	bare, stop, err := b.startBare(ctx, body)
+	unchanged := page
+	unchanged.header += "If-None-Match: " + same.Page.Get("ETag") + "\r\n"
+	if same.Unchanged, _, err = unchanged.answer(ctx); err != nil {
+		return nil, err
+	}
+	bare, stop, err := b.startBare(ctx, &same)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	unchanged, plain, none := page, ask{address: bare, path: "/page"}, ask{address: bare, path: "/unchanged"}
-	unchanged.header += "If-None-Match: " + etag + "\r\n"
+	plain, none := page, unchanged
+	plain.address, plain.path = bare, "/page"
+	none.address, none.path = bare, "/unchanged"
 
 	medians, err := pairs(b.rounds(),
 		func() (float64, error) { return unchanged.load(ctx, b.slice(), http.StatusNotModified) },
@@ -71,7 +79,7 @@ func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 		{what: "api, poll answered 304", unit: "requests/s", aim: 0.6 * medians[1], reached: medians[0], baseline: medians[1], baselineWhat: "bare net/http"},
 		{
 			what: fmt.Sprintf("api, page of %d", pageSize), unit: "requests/s", aim: 0.3 * medians[3], reached: medians[2],
-			baseline: medians[3], baselineWhat: "bare net/http", note: number(float64(len(body))) + " bytes",
+			baseline: medians[3], baselineWhat: "bare net/http", note: number(float64(len(same.Body))) + " bytes",
 		},
 	}, api.stop()
 }
@@ -98,10 +106,17 @@ type ask struct{ address, path, header string }
 
 // once gives the body and the entity tag of the answer.
 func (a ask) once(ctx context.Context) (body []byte, etag string, err error) {
+	header, body, err := a.answer(ctx)
+	return body, header.Get("ETag"), err
+}
+
+// answer gives the header and the body of the answer.
+func (a ask) answer(ctx context.Context) (header http.Header, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address+a.path, nil)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
+	req.Header.Set("Accept-Encoding", "identity") // as load asks
 	for line := range strings.SplitSeq(strings.TrimSpace(a.header), "\r\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
 			req.Header.Set(name, value)
@@ -109,14 +124,14 @@ func (a ask) once(ctx context.Context) (body []byte, etag string, err error) {
 	}
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err = io.ReadAll(answer.Body)
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusNotModified {
 		err = errors.Join(err, fmt.Errorf("%s: %s: %s", a.path, answer.Status, body))
 	}
-	return body, answer.Header.Get("ETag"), err
+	return answer.Header, body, err
 }
 
 // load asks over several connections for a while and gives answers per second.
@@ -181,10 +196,20 @@ func readAnswer(r *bufio.Reader, status string) error {
 // bareCommand makes this binary the bare server: bench bare-server ADDRESS FILE.
 const bareCommand = "bare-server"
 
+// sameBytes is what the bare server answers: what the api did.
+type sameBytes struct {
+	Page, Unchanged http.Header
+	Body            []byte
+}
+
 // startBare runs the baseline.
-func (b *bench) startBare(ctx context.Context, body []byte) (address string, stop func(), err error) {
-	file := filepath.Join(b.dir, "page.json")
-	if err := os.WriteFile(file, body, 0o600); err != nil {
+func (b *bench) startBare(ctx context.Context, same *sameBytes) (address string, stop func(), err error) {
+	file := filepath.Join(b.dir, "answers.json")
+	text, err := json.Marshal(same)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return "", nil, err
 	}
 	if address, err = freeAddress(ctx); err != nil {
@@ -212,19 +237,27 @@ func (b *bench) startBare(ctx context.Context, body []byte) (address string, sto
 	return "", nil, err
 }
 
-// serveBare answers with the bytes of a file, or with 304 and none.
+// serveBare answers as a file says.
 func serveBare(address, file string) error {
-	body, err := os.ReadFile(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
+	var same sameBytes
+	if err := json.Unmarshal(text, &same); err != nil {
+		return err
+	}
+	same.Page.Del("Date")
+	same.Unchanged.Del("Date")
 	mux := http.NewServeMux()
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body)
+		maps.Copy(w.Header(), same.Page)
+		_, _ = w.Write(same.Body)
 	})
-	mux.HandleFunc("/unchanged", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+	mux.HandleFunc("/unchanged", func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), same.Unchanged)
+		w.WriteHeader(http.StatusNotModified)
+	})
 	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: time.Minute}
 	return server.ListenAndServe()
 }

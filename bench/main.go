@@ -33,6 +33,9 @@ var rows = []row{
 	{"delay", "arrival to commit at Twitter's mean rate", benchDelay},
 	{"commits", "ordered commits of one, two and four filters", benchCommits},
 	{"api", "polls and pages against bare net/http", benchAPI},
+	{"polls", "a billion polls a week, nine of ten answered 304", benchPolls},
+	{"streams", "5,000 clients that follow matches", benchStreams},
+	{"pages", "pages of stores of several sizes", benchPages},
 	{"up", "riffle up on SQLite", benchUp},
 }
 
@@ -63,6 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	length := flags.Duration("time", time.Minute, "how long each of the long rows runs")
 	short := flags.Bool("short", os.Getenv("BENCH_SHORT") != "", "run each row just long enough to see that it works")
 	list := flags.Bool("list", false, "list the rows and stop")
+	matches := flags.Int("matches", 1_000_000, "how many matches the largest store of the row pages holds")
 	profile := flags.String("profile", os.Getenv("BENCH_PROFILE"), "keep CPU profiles of the processes in this folder")
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
@@ -85,6 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	b.matches = *matches
 	return errors.Join(measure(ctx, b, chosen, stdout), b.close())
 }
 

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"riffle/pkg/auth"
+	"riffle/pkg/event"
+	"riffle/pkg/store"
+	"riffle/pkg/store/mysql"
+)
+
+const (
+	// weeklyBillion is a billion requests a week, in requests a second.
+	weeklyBillion = 1653
+	streamClients = 5000
+	// streamMatches is how many matches a second all clients of streams get.
+	streamMatches = 500
+)
+
+// share gives the value below which a share of the values lies.
+func share(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return values[min(len(values)-1, int(q*float64(len(values))))]
+}
+
+// startAPI runs an api over a store that holds a page for user 1 and tokens for
+// so many users.
+func (b *bench) startAPI(ctx context.Context, users int) (api *process, listen, store string, tokens []string, err error) {
+	if store, err = b.freshStore(ctx); err != nil {
+		return nil, "", "", nil, err
+	}
+	if tokens, err = makeTokens(ctx, store, users); err != nil {
+		return nil, "", "", nil, err
+	}
+	if listen, err = freeAddress(ctx); err != nil {
+		return nil, "", "", nil, err
+	}
+	api, err = b.start(ctx, "riffle-api", "--store", store, "--listen", listen)
+	return api, listen, store, tokens, err
+}
+
+// makeTokens makes a token for each of the users from 1 on, several at a time.
+func makeTokens(ctx context.Context, address string, users int) (tokens []string, err error) {
+	db, err := mysql.Open(address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := writeMatches(ctx, db); err != nil {
+		return nil, err
+	}
+	tokens = make([]string, users)
+	errs := make([]error, connections)
+	var wg sync.WaitGroup
+	for w := range connections {
+		wg.Go(func() {
+			for i := w; i < users && errs[w] == nil; i += connections {
+				secret := auth.NewToken()
+				tokens[i] = secret.Reveal()
+				_, errs[w] = db.AddToken(ctx, auth.Token{User: int64(i) + 1, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: auth.Read})
+			}
+		})
+	}
+	wg.Wait()
+	return tokens, errors.Join(errs...)
+}
+
+// benchPolls sends a billion requests a week from many users, nine of ten of
+// which have the answer already.
+func benchPolls(ctx context.Context, b *bench) ([]result, error) {
+	const users = 500
+	api, listen, _, tokens, err := b.startAPI(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	tags := make([]string, users)
+	for i, token := range tokens {
+		if _, tags[i], err = (ask{address: listen, path: "/v1/matches", header: "Authorization: Bearer " + token + "\r\n"}).once(ctx); err != nil {
+			return nil, err
+		}
+	}
+	before, err := cpu(api.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	took, err := pollSteadily(ctx, listen, tokens, tags, start.Add(b.length))
+	if err != nil {
+		return nil, err
+	}
+	after, err := cpu(api.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	seconds := time.Since(start).Seconds()
+	note := fmt.Sprintf("%s of %d requests/s sent", number(float64(len(took))/seconds), weeklyBillion)
+	return []result{
+		{what: "api, a billion polls a week, p99", unit: "ms", aim: 10, atMost: true, reached: share(took, 0.99), note: note},
+		{what: "api, a billion polls a week", unit: "cores", aim: 0.15, atMost: true, reached: (after - before) / seconds},
+	}, api.stop()
+}
+
+// pollSteadily sends requests at their times, whether those before are answered
+// or not, and gives how long each took from its time on, in milliseconds.
+func pollSteadily(ctx context.Context, listen string, tokens, tags []string, end time.Time) ([]float64, error) {
+	start := time.Now()
+	took, errs := make([][]float64, connections), make([]error, connections)
+	var wg sync.WaitGroup
+	for c := range connections {
+		wg.Go(func() { took[c], errs[c] = pollOn(ctx, listen, tokens, tags, c, start, end) })
+	}
+	wg.Wait()
+	return slices.Concat(took...), errors.Join(errs...)
+}
+
+// pollOn sends every connections-th request on a connection of its own.
+func pollOn(ctx context.Context, listen string, tokens, tags []string, c int, start, end time.Time) (took []float64, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", listen)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	answers := bufio.NewReaderSize(conn, 64<<10)
+	for n := c; ; n += connections {
+		due := start.Add(time.Duration(n) * time.Second / weeklyBillion)
+		if due.After(end) || ctx.Err() != nil {
+			return took, ctx.Err()
+		}
+		time.Sleep(time.Until(due))
+		user, tag, status := n%len(tokens), "", "200"
+		if n/connections%10 != 0 {
+			tag, status = "If-None-Match: "+tags[user]+"\r\n", "304"
+		}
+		_, err := fmt.Fprintf(conn, "GET /v1/matches HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\n", listen, tokens[user], tag)
+		if err == nil {
+			err = readAnswer(answers, status)
+		}
+		if err != nil {
+			return took, err
+		}
+		took = append(took, float64(time.Since(due).Microseconds())/1000)
+	}
+}
+
+// benchStreams follows matches with many clients at once.
+func benchStreams(ctx context.Context, b *bench) ([]result, error) {
+	clients := streamClients
+	if b.short {
+		clients = 200
+	}
+	api, listen, address, tokens, err := b.startAPI(ctx, clients)
+	if err != nil {
+		return nil, err
+	}
+	db, err := mysql.Open(address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	pid := api.cmd.Process.Pid
+	before, err := statusField(pid, "VmRSS:")
+	if err != nil {
+		return nil, err
+	}
+	var f followers
+	defer f.leave()
+	for _, token := range tokens {
+		if err := f.join(ctx, listen, token); err != nil {
+			return nil, err
+		}
+	}
+	if err := feedFollowers(ctx, db, clients, b.length); err != nil {
+		return nil, err
+	}
+	after, err := statusField(pid, "VmRSS:")
+	if err != nil {
+		return nil, err
+	}
+	delays := f.delays()
+	what := fmt.Sprintf("api, %d clients of a stream", clients)
+	return []result{
+		{what: what, unit: "KB each", aim: 30, atMost: true, reached: (after - before) / float64(clients) / 1e3},
+		{
+			what: what + ", delivery p99", unit: "ms", aim: 250, atMost: true, reached: share(delays, 0.99),
+			note: fmt.Sprintf("p50 %s ms, %d matches", number(share(delays, 0.5)), len(delays)),
+		},
+	}, api.stop()
+}
+
+// followers are clients of streams.
+type followers struct {
+	conns []net.Conn
+
+	mu   sync.Mutex
+	took []float64 // from before the write of each match, in milliseconds
+}
+
+func (f *followers) join(ctx context.Context, listen, token string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", listen)
+	if err != nil {
+		return err
+	}
+	f.conns = append(f.conns, conn)
+	if _, err := fmt.Fprintf(conn, "GET /v1/stream HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", listen, token); err != nil {
+		return err
+	}
+	lines := bufio.NewReaderSize(conn, 4<<10)
+	status, err := lines.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(status, strconv.Itoa(http.StatusOK)) {
+		return fmt.Errorf("/v1/stream: %s", strings.TrimSpace(status))
+	}
+	go f.read(lines)
+	return nil
+}
+
+// sentAt stands in a match's text before the time of its write.
+const sentAt = "sent at "
+
+func (f *followers) read(lines *bufio.Reader) {
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		_, text, found := strings.Cut(line, sentAt)
+		if !found {
+			continue
+		}
+		text, _, _ = strings.Cut(text, " ")
+		if sent, err := strconv.ParseInt(text, 10, 64); err == nil {
+			f.mu.Lock()
+			f.took = append(f.took, float64(time.Now().UnixMicro()-sent)/1000)
+			f.mu.Unlock()
+		}
+	}
+}
+
+func (f *followers) delays() []float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.took)
+}
+
+func (f *followers) leave() {
+	for _, conn := range f.conns {
+		_ = conn.Close()
+	}
+}
+
+// feedFollowers writes posts of ten keepers each, and waits until the last may
+// have arrived.
+func feedFollowers(ctx context.Context, db *store.Store, users int, d time.Duration) error {
+	const keepers = 10
+	start := time.Now()
+	for n := 0; time.Since(start) < d; n++ {
+		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second * keepers / streamMatches)))
+		now := time.Now()
+		ev := &event.Event{
+			Key: fmt.Sprintf("bench:%d/%d", now.UnixNano(), n), Version: event.VersionOnly, Network: "bench", Source: "bench",
+			Text: fmt.Sprintf("%s%d and no more", sentAt, now.UnixMicro()), ReceivedAt: event.TimeOf(now),
+		}
+		v := event.Verdict{Event: ev, JSON: ev.AppendJSON(nil)}
+		for _, user := range rand.Perm(users)[:keepers] {
+			v.Matches = append(v.Matches, event.Match{User: int64(user) + 1, Rules: []event.RuleMatch{{ID: "1", Spans: []event.Span{}}}})
+		}
+		random := auth.NewToken().Hash()
+		delivery := event.Delivery{Source: "bench", ID: event.FrameID(random[:16]), Stamp: 1, Count: 1}
+		if err := db.Write(ctx, &event.Batch{Deliveries: []event.Delivery{delivery}, Verdicts: []event.Verdict{v}}); err != nil {
+			return err
+		}
+	}
+	time.Sleep(time.Second)
+	return ctx.Err()
+}
+
+// benchPages reads pages that nothing has in memory, of stores of several sizes.
+func benchPages(ctx context.Context, b *bench) ([]result, error) {
+	sizes := []int{1000, b.matches}
+	if b.short {
+		sizes = []int{1000, 20_000}
+	}
+	var results []result
+	first := 0.0
+	for _, size := range sizes {
+		took, err := pagesOf(ctx, b, size)
+		if err != nil {
+			return results, err
+		}
+		half := share(took, 0.5)
+		r := result{
+			what: fmt.Sprintf("api, a page not in memory, %s matches", number(float64(size))), unit: "ms", atMost: true, reached: half,
+			note: fmt.Sprintf("p99 %.1f ms", share(took, 0.99)),
+		}
+		if first == 0 {
+			first = half
+		} else {
+			r.aim, r.baseline, r.baselineWhat = 1.5*first, first, "with 1,000"
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// pageUsers is how many users share the matches of a store: each has a thousand
+// or more.
+func pageUsers(size int) int { return min(max(size/1000, 1), 1000) }
+
+// pagesOf reads pages of random users from random places of the newer half, in
+// milliseconds each.
+func pagesOf(ctx context.Context, b *bench, size int) ([]float64, error) {
+	api, listen, address, tokens, err := b.startAPI(ctx, pageUsers(size))
+	if err != nil {
+		return nil, err
+	}
+	first, err := fillStore(ctx, address, size)
+	if err != nil {
+		return nil, err
+	}
+	var took []float64
+	for end := time.Now().Add(b.slice()); time.Now().Before(end); {
+		token := tokens[rand.IntN(len(tokens))]
+		page := ask{
+			address: listen, path: "/v1/matches?before=" + cursor(first+int64(size)/2+rand.Int64N(int64(size)/2)),
+			header: "Authorization: Bearer " + token + "\r\n",
+		}
+		start := time.Now()
+		if _, _, err := page.once(ctx); err != nil {
+			return nil, err
+		}
+		took = append(took, float64(time.Since(start).Microseconds())/1000)
+	}
+	return took, api.stop()
+}
+
+// cursor is that of a number, in the api's form.
+func cursor(number int64) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(number))
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)))
+}
+
+// fillStore adds so many matches, with numbers from first on, in the server.
+func fillStore(ctx context.Context, address string, size int) (first int64, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return 0, err
+	}
+	first = time.Now().UnixMicro()
+	const body = `{"key":"bench:1","version":"1","network":"bench","source":"bench","kind":"post","text":"a post of usual length, as people write it every day","created_at":"2026-01-01T00:00:00.000Z","received_at":"2026-01-01T00:00:00.000Z","author":{"id":"1"}}`
+	return first, execute(ctx, u,
+		fmt.Sprintf("INSERT INTO bench.events (seq, id, version, body) SELECT %d + seq, UNHEX(MD5(seq)), 1, '%s' FROM bench.seq_1_to_%d", first, body, size),
+		fmt.Sprintf("INSERT INTO bench.matches (event, user_id, number, version, rules) SELECT %d + seq, 1 + seq MOD %d, %d + seq, 1, '[]' FROM bench.seq_1_to_%d",
+			first, pageUsers(size), first, size),
+		fmt.Sprintf("UPDATE bench.counters SET value = %d WHERE name = 'changes'", first+int64(size)),
+	)
+}
