@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"riffle/pkg/auth"
@@ -52,7 +53,7 @@ func benchWorld(b *testing.B) (*API, *http.Request) {
 	for _, key := range keys(1000) {
 		keep(b, store, user.ID, key, "a text of usual length, as people write it every day, with a few words more than needed", "tag", 1)
 	}
-	api, err := New(Config{Store: store, Depths: &neighbours{}, Stages: &neighbours{}, Log: zap.NewNop(), Rate: 1e9})
+	api, err := New(Config{Store: store, Depths: &neighbours{}, Stages: &neighbours{}, Log: zap.NewNop(), Registerer: prometheus.NewRegistry(), Rate: 1e9})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,22 @@ type counters struct {
 	panics   prometheus.Counter
 	away     prometheus.Gauge
 	streams  prometheus.Gauge
+
+	// found keeps the counters of each route and status: to find them by their
+	// labels costs as much as half a poll.
+	found sync.Map // of *outcomeCounters, by outcome
+}
+
+// outcome is how a request ended.
+type outcome struct {
+	route  string
+	status int
+}
+
+// outcomeCounters is where an outcome is counted.
+type outcomeCounters struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
 }
 
 func newCounters(registerer prometheus.Registerer) (*counters, error) {
@@ -55,8 +72,21 @@ func (c *counters) request(route string, status int, took time.Duration) {
 	if c == nil {
 		return
 	}
-	c.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
-	c.seconds.WithLabelValues(route).Observe(took.Seconds())
+	of := c.of(outcome{route, status})
+	of.requests.Inc()
+	of.seconds.Observe(took.Seconds())
+}
+
+// of finds where an outcome is counted; there are as many as routes and statuses.
+func (c *counters) of(o outcome) *outcomeCounters {
+	if found, ok := c.found.Load(o); ok {
+		return found.(*outcomeCounters)
+	}
+	made := &outcomeCounters{
+		requests: c.requests.WithLabelValues(o.route, strconv.Itoa(o.status)), seconds: c.seconds.WithLabelValues(o.route),
+	}
+	c.found.Store(o, made)
+	return made
 }
 
 func (c *counters) panicked() {
