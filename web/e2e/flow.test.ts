@@ -2,10 +2,13 @@
 
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { context, errors, launch, looks } from "./browser";
 import { freePort, patience, Pipeline, until } from "./pipeline";
 import { hostile } from "./posts";
+
+const shots = resolve(import.meta.dirname, "../shots");
 
 let pipeline: Pipeline;
 let browser: Browser;
@@ -24,7 +27,8 @@ beforeEach(async () => {
   open = await context(browser);
   page = await newPage(open);
 });
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") await page.screenshot({ path: `${shots}/failed-${task.name.slice(0, 40)}.png` }).catch(() => {});
   await open.close();
   expect(complaints).toEqual([]);
 });
@@ -49,7 +53,7 @@ const go = (view: string) => page.getByRole("navigation", { name: "Views" }).get
 
 /** see shows what waits until a text is there. */
 async function see(text: string) {
-  await until(`${text} on the page`, async () => {
+  await until(`${text} on the page, which says: ${await page.locator("body").innerText()}`, async () => {
     if (await article(text).count()) return true;
     const pill = page.locator(".pill");
     if (await pill.count()) await pill.click({ timeout: 1000 }).catch(() => {});

@@ -10,7 +10,7 @@ import { request } from "node:http";
 const bin = resolve(import.meta.dirname, process.env.BIN ?? "../../bin");
 
 /** patience bounds every wait; the machine may be busy, and no test waits for it to pass. */
-export const patience = 45_000;
+export const patience = 120_000;
 
 /** environ is the environment without what configures riffle on this machine. */
 const environ = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("RIFFLE_")));

@@ -169,7 +169,7 @@ function rest(ms: number, signal: AbortSignal): Promise<void> {
     function end() {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);
-      wake = null;
+      if (wake === end) wake = null;
       done();
     }
     wake = end;
