@@ -86,25 +86,37 @@ func TestLong(t *testing.T) {
 			lines := max(4000, int(length.Seconds())*rate/2) // ingest is away for half of the time
 			w := newWorld(t, options{seed: seed, lines: lines, rate: rate, tiny: true, storeAll: seed%2 == 0, bin: bin})
 			random := rand.New(rand.NewPCG(seed, 2))
-			kinds := names(w.disk != nil)
+			drawn := deck(random, names(w.disk != nil))
 			end := time.Now().Add(*length)
-			play(w, func() (step, bool) {
-				return draw(random, kinds[random.IntN(len(kinds))]), time.Now().Before(end)
-			})
+			play(w, func() (step, bool) { return drawn(), time.Now().Before(end) })
 			w.failed()
 		})
 	}
 }
 
-// Every misdeed can be drawn, and a seed draws the same ones.
+// deck draws steps as from a deck of cards: every kind comes before one comes
+// twice.
+func deck(random *rand.Rand, kinds []string) func() step {
+	var order []int
+	return func() step {
+		if len(order) == 0 {
+			order = random.Perm(len(kinds))
+		}
+		next := order[0]
+		order = order[1:]
+		return draw(random, kinds[next])
+	}
+}
+
+// Every misdeed is drawn, and a seed draws the same ones.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	schedule := func(seed uint64) string {
 		random := rand.New(rand.NewPCG(seed, 2))
-		kinds := names(true)
+		drawn := deck(random, names(true))
 		var b strings.Builder
-		for range 300 {
-			fmt.Fprintln(&b, draw(random, kinds[random.IntN(len(kinds))]))
+		for range len(deeds) {
+			fmt.Fprintln(&b, drawn())
 		}
 		return b.String()
 	}

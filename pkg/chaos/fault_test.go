@@ -27,11 +27,11 @@ var deliberate = []fault{
 	},
 	{
 		patch: "ack-before-commit-uncompared", steps: []step{{deed: "kill in a commit", target: "filter1"}},
-		want: "(ann|bob) lacks chaos:",
+		want: "(ann|bob) lacks chaos:|chaos:[0-9]+ is not stored",
 	},
 	{
 		patch: "cursor-apart-from-push", steps: []step{{deed: "kill in a push"}},
-		want: "(ann|bob) lacks chaos:",
+		want: "(ann|bob) lacks chaos:|chaos:[0-9]+ is not stored",
 	},
 	{
 		patch: "lease-without-claim", steps: []step{{deed: "freeze in a commit", target: "filter1"}},
