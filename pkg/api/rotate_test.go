@@ -14,12 +14,12 @@ import (
 // testRotate gives a token's work to another, step by step.
 func testRotate(t *testing.T, w *world) {
 	owner := w.token(t, w.alice, auth.Read|auth.Write)
-	make := func(body string) (tokenAnswer, http.Header) {
+	add := func(body string) (tokenAnswer, http.Header) {
 		made := into[tokenAnswer](t, w.do(t, owner, "POST /v1/tokens", body).want(t, http.StatusCreated).Data)
 		return made, http.Header{"Authorization": {"Bearer " + made.Token}}
 	}
 	end := time.Now().Add(100 * time.Hour).UTC().Truncate(time.Second)
-	old, oldHeader := make(fmt.Sprintf(`{"scopes":["read"],"expires_at":%q}`, end.Format(time.RFC3339)))
+	old, oldHeader := add(fmt.Sprintf(`{"scopes":["read"],"expires_at":%q}`, end.Format(time.RFC3339)))
 	answer := w.do(t, owner, "POST /v1/tokens/"+old.ID+"/rotate", `{"overlap":"1h"}`).want(t, http.StatusCreated)
 	got := into[tokenAnswer](t, answer.Data)
 	if _, err := auth.ParseToken(got.Token); err != nil || got.ID == old.ID || !slices.Equal(got.Scopes, []string{"read"}) ||
@@ -38,14 +38,14 @@ func testRotate(t *testing.T, w *world) {
 	w.api.now, w.api.tokens.now = time.Now, time.Now
 
 	// Its own end, where that is sooner, and at once.
-	soon, soonHeader := make(fmt.Sprintf(`{"expires_at":%q}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339)))
+	soon, soonHeader := add(fmt.Sprintf(`{"expires_at":%q}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339)))
 	w.do(t, soonHeader, "POST /v1/tokens/"+soon.ID+"/rotate", "").want(t, http.StatusCreated)
 	list := into[[]tokenAnswer](t, w.do(t, owner, "GET /v1/tokens", "").want(t, http.StatusOK).Data)
 	at := slices.IndexFunc(list, func(t tokenAnswer) bool { return t.ID == soon.ID })
 	if at < 0 || list[at].ExpiresAt == nil || !list[at].ExpiresAt.Equal(*soon.ExpiresAt) {
 		t.Errorf("got %+v, want the old token to end when it was to", list)
 	}
-	gone, goneHeader := make(`{}`)
+	gone, goneHeader := add(`{}`)
 	w.do(t, owner, "POST /v1/tokens/"+gone.ID+"/rotate", `{"overlap":"0s"}`).want(t, http.StatusCreated)
 	w.do(t, goneHeader, "GET /v1/me", "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
 	refuseRotation(t, w, owner)
