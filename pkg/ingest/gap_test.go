@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"riffle/pkg/event"
+	"riffle/pkg/spool"
 )
 
 // gappy is a source that tells gaps between its messages, and then ends.
@@ -91,4 +93,32 @@ func TestLostFramesAreAGap(t *testing.T) {
 	if len(got) != 1 || got[0].From != 1 || got[0].To != 4 {
 		t.Errorf("gaps %+v, want one from 1 to 4", got)
 	}
+}
+
+// A source that is read before the buffer can be asked goes on from the cursor on
+// the own disk, so that it can tell what it missed.
+func TestOwnCursorWhileTheBufferIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := &script{messages: words(3), forward: true, live: true}, newChain()
+		c.position = func() error { return errAway }
+		c.fault = func(int) (bool, error) { return false, errAway }
+		in, err := New(Config{
+			Name: "test", Source: s, Pusher: c, Depths: c, Memory: &disk{cursor: "7"}, Log: zap.NewNop(),
+			Spool: openSpool(t, t.TempDir(), spool.Options{}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := run(ctx, in)
+		time.Sleep(time.Minute)
+		s.mu.Lock()
+		if diff := cmp.Diff([]string{"7"}, s.from); diff != "" {
+			t.Errorf("read from (-want +got):\n%s", diff)
+		}
+		s.mu.Unlock()
+		stop()
+		wantStop(t, done)
+	})
 }

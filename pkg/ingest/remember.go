@@ -78,17 +78,27 @@ func (in *Ingest) drained(ctx context.Context) (event.Position, bool) {
 	return event.Position{}, false
 }
 
+// ownCursor is where to read from while the buffer cannot be asked: what the
+// buffer holds beyond it comes again, or is told as a gap that is too long. "" is
+// nothing known.
+func (in *Ingest) ownCursor() string {
+	if in.memory == nil {
+		return ""
+	}
+	cursor, err := in.memory.Load()
+	if err != nil {
+		in.log.Warn("cursor on the own disk cannot be read", zap.Error(err))
+	}
+	return cursor
+}
+
 // recall puts the cursor of the own disk in place of one that the buffer has
 // forgotten.
 func (in *Ingest) recall(pos event.Position) event.Position {
 	if in.memory == nil || pos.Frame != (event.FrameID{}) {
 		return pos
 	}
-	cursor, err := in.memory.Load()
-	if err != nil {
-		in.log.Warn("cursor on the own disk cannot be read", zap.Error(err))
-	}
-	if cursor != "" {
+	if cursor := in.ownCursor(); cursor != "" {
 		in.log.Warn("buffer knows nothing of this source; reading goes on from the cursor on the own disk", zap.String(obs.Cursor, cursor))
 		pos.Cursor = cursor
 	}

@@ -41,9 +41,11 @@ func (in *Ingest) session(ctx context.Context, at *event.Position) error {
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 
-	cursor := ""
+	var cursor string
 	if at != nil {
 		cursor = at.Cursor
+	} else {
+		cursor = in.ownCursor()
 	}
 	g := newGatherer(2*in.workers + 2)
 	var readErr error // does not end the group: what was read before is still pushed
