@@ -6,11 +6,16 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
 
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
+	"riffle/pkg/source/twitter"
+	"riffle/pkg/store/mysql"
 )
 
 const (
@@ -18,15 +23,31 @@ const (
 	rulesOfUser = 10
 )
 
-// benchMatch measures matching on one core, loading and memory for three sizes
-// of rule sets.
+// matchSizes are the sizes of rule sets, with the design's rates.
+var matchSizes = []struct {
+	rules int
+	aim   float64
+}{{1_000, 500_000}, {100_000, 300_000}, {1_000_000, 150_000}}
+
+// worstShare of the rate with rare words is what the worst set must reach.
+const worstShare = 0.1
+
+// benchMatch measures matching on one core, memory and changes, for rule sets of
+// several kinds and sizes, and how long rules take to come from MariaDB.
 func benchMatch(ctx context.Context, b *bench) ([]result, error) {
 	var results []result
-	for _, size := range []struct {
-		rules    int
-		aim, now float64
-	}{{1_000, 500_000, 0}, {100_000, 300_000, 0}, {1_000_000, 150_000, 0}} {
-		got, err := benchMatchOf(ctx, b, size.rules, size.aim)
+	for _, size := range matchSizes {
+		w := newWords(size.rules)
+		rows, err := benchRules(ctx, b, rowsOf{
+			kind: "", values: w.values(size.rules), posts: w.posts(20_000), aim: size.aim, baseline: true, memory: true,
+		})
+		if err != nil {
+			return results, err
+		}
+		results = append(results, rows...)
+	}
+	for _, rows := range []func(context.Context, *bench) ([]result, error){benchMixed, benchWorst, benchReal, benchRuleLoad} {
+		got, err := rows(ctx, b)
 		if err != nil {
 			return results, err
 		}
@@ -35,48 +56,238 @@ func benchMatch(ctx context.Context, b *bench) ([]result, error) {
 	return results, nil
 }
 
-func benchMatchOf(ctx context.Context, b *bench, n int, aim float64) ([]result, error) {
-	w := newWords(n)
-	rules, text := w.rules(n)
+// rowsOf is one rule set and what is measured of it.
+type rowsOf struct {
+	kind                      string // in front of the number of rules
+	values                    []string
+	posts                     []*event.Event
+	aim                       float64
+	baseline, memory, changes bool
+}
+
+func benchRules(ctx context.Context, b *bench, o rowsOf) ([]result, error) {
+	rules, text := rulesOf(o.values)
+	n := len(rules)
 	before := heap()
-	start := time.Now()
 	index := rule.NewIndex()
 	if failed := index.Load(rules); len(failed) > 0 {
 		return nil, fmt.Errorf("rule %q: %w", rules[failed[0].Rule-1].Value, failed[0].Err)
 	}
-	loaded := time.Since(start)
 	bytesEach := (heap() - before - float64(text)) / float64(n)
-
-	posts := w.posts(20_000)
 	matcher := index.NewMatcher()
 	matches, looked := 0, 0
-	rate, err := pairs(b.rounds(), onOneCore(func() (float64, error) {
+	measures := []func() (float64, error){onOneCore(func() (float64, error) {
 		return perSecond(ctx, b.slice(), func() (int, error) {
 			for i := range 100 {
-				matches += len(matcher.Match(posts[(looked+i)%len(posts)], nil))
+				matches += len(matcher.Match(o.posts[(looked+i)%len(o.posts)], nil))
 			}
 			looked += 100
 			return 100, nil
 		})
-	}))
+	})}
+	if o.baseline {
+		measures = append(measures, onOneCore(bareMap(ctx, b, rules, o.posts)))
+	}
+	rate, err := pairs(b.rounds(), measures...)
 	if err != nil {
 		return nil, err
 	}
-	size := number(float64(n)) + " rules"
-	results := []result{
-		{
-			what: "match, one core, " + size, unit: "events/s", aim: aim, reached: rate[0],
-			note: fmt.Sprintf("%d words, %.2f matches a post", postWords, float64(matches)/float64(looked)),
-		},
-		{what: "index beside the text, " + size, unit: "bytes/rule", aim: 250, atMost: true, reached: max(1, bytesEach)},
+	size := o.kind + number(float64(n)) + " rules"
+	row := result{
+		what: "match, one core, " + size, unit: "events/s", aim: o.aim, reached: rate[0],
+		note: fmt.Sprintf("%.2f matches a post", float64(matches)/float64(looked)),
 	}
-	if n == 1_000_000 {
-		results = append(results, result{what: "load, " + size, unit: "s", aim: 5, atMost: true, reached: loaded.Seconds()})
+	if o.baseline {
+		row.baseline, row.baselineWhat = rate[1], "a map from words to rules, which knows no language"
+	}
+	results := []result{row}
+	if o.memory {
+		results = append(results, result{what: "index beside the text, " + size, unit: "bytes/rule", aim: 250, atMost: true, reached: max(1, bytesEach)})
+	}
+	if o.changes {
+		results = append(results, benchChanges(b, index, rules, o.posts))
 	}
 	runtime.KeepAlive(rules)
-	runtime.KeepAlive(index)
 	return results, nil
 }
+
+// bareMap looks up each word of a post in a map, as the simplest matcher would.
+func bareMap(ctx context.Context, b *bench, rules []rule.Rule, posts []*event.Event) func() (float64, error) {
+	byWord := make(map[string][]int64, len(rules))
+	for i := range rules {
+		word, _, _ := strings.Cut(strings.TrimPrefix(rules[i].Value, "("), " ")
+		byWord[word] = append(byWord[word], rules[i].ID)
+	}
+	return func() (float64, error) {
+		looked, matches := 0, 0
+		return perSecond(ctx, b.slice(), func() (int, error) {
+			for i := range 100 {
+				for _, word := range strings.Fields(strings.ToLower(posts[(looked+i)%len(posts)].Text)) {
+					matches += len(byWord[word])
+				}
+			}
+			looked += 100
+			return 100, nil
+		})
+	}
+}
+
+// benchChanges replaces rules while another goroutine matches, and tells what
+// all but one in a thousand take at most.
+func benchChanges(b *bench, index *rule.Index, rules []rule.Rule, posts []*event.Event) result {
+	stop := make(chan struct{})
+	var matching sync.WaitGroup
+	matching.Go(func() {
+		matcher := index.NewMatcher()
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				matcher.Match(posts[i%len(posts)], nil)
+			}
+		}
+	})
+	took := make([]float64, 20_000)
+	if b.short {
+		took = took[:2000]
+	}
+	for i := range took {
+		start := time.Now()
+		_ = index.Put(rule.Rule{ID: int64(i + 1), User: 1, Value: rules[len(rules)-1-i].Value}) // it was loaded, so it is right
+		took[i] = float64(time.Since(start).Microseconds())
+	}
+	close(stop)
+	matching.Wait()
+	slices.Sort(took)
+	return result{
+		what: "change a rule while matching, " + number(float64(len(rules))) + " rules", unit: "us, 99.9 %", aim: 1000, atMost: true,
+		reached: max(1, took[len(took)*999/1000]),
+		note:    fmt.Sprintf("median %.0f us, slowest %.0f us, waits for the processor included", took[len(took)/2], took[len(took)-1]),
+	}
+}
+
+// benchMixed has rules as people write them: 40 % one word, 25 % two, 15 %
+// phrases, 10 % from:, 10 % the rest.
+func benchMixed(ctx context.Context, b *bench) ([]result, error) {
+	const n = 1_000_000
+	w := newWords(n)
+	values := make([]string, n)
+	for i := range values {
+		values[i] = w.mixed()
+	}
+	return benchRules(ctx, b, rowsOf{kind: "mixed, ", values: values, posts: w.posts(20_000), memory: true, changes: true})
+}
+
+// benchWorst has the worst rules that could be found: none asks for anything
+// that is not in many posts, and most match none.
+func benchWorst(ctx context.Context, b *bench) ([]result, error) {
+	const n = 1_000_000
+	w := newWords(n)
+	values := make([]string, n)
+	for i := range values {
+		values[i] = w.worst()
+	}
+	last := matchSizes[len(matchSizes)-1]
+	return benchRules(ctx, b, rowsOf{
+		kind: "the worst, ", values: values, posts: w.posts(20_000), aim: worstShare * last.aim, memory: true,
+	})
+}
+
+// benchReal has captured posts, and rules of words that they hold.
+func benchReal(ctx context.Context, b *bench) ([]result, error) {
+	const n = 100_000
+	tweets, err := b.corpus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	decoder := twitter.NewDecoder()
+	var posts []*event.Event
+	var words []string
+	for _, message := range tweets.messages {
+		ev := new(event.Event)
+		if err := decoder.Decode(ev, message); err != nil {
+			return nil, err
+		}
+		ev = ev.Clone()
+		posts = append(posts, ev)
+		for _, word := range strings.FieldsFunc(strings.ToLower(ev.Text), func(r rune) bool { return !unicode.IsLetter(r) }) {
+			if len(word) > 3 && word != "https" {
+				words = append(words, word)
+			}
+		}
+	}
+	slices.Sort(words)
+	words = slices.Compact(words)
+	w := newWords(n)
+	pick := func() string { return words[w.random.IntN(len(words))] }
+	values := make([]string, n)
+	for i := range values {
+		switch w.random.IntN(4) {
+		case 0:
+			values[i] = pick() + " " + pick()
+		case 1:
+			values[i] = `"` + pick() + " " + pick() + `"`
+		case 2:
+			values[i] = pick() + " (" + pick() + " OR " + pick() + ") -is:repost"
+		default:
+			values[i] = word(w.last + i)
+		}
+	}
+	return benchRules(ctx, b, rowsOf{kind: "captured tweets, ", values: values, posts: posts})
+}
+
+// benchRuleLoad reads all rules from MariaDB and files them, as a filter does at
+// its start.
+func benchRuleLoad(ctx context.Context, b *bench) ([]result, error) {
+	n := 1_000_000
+	if b.short {
+		n = 50_000
+	}
+	address, err := b.freshStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := mysql.Open(address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	b.say("writing %d rules to MariaDB", n)
+	rules, _ := rulesOf(newWords(n).values(n))
+	for from := 0; from < n; from += rulePage {
+		page := rules[from:min(from+rulePage, n)]
+		for i := range page {
+			page[i].Canonical = fmt.Sprint(from + i) // no two are the same
+		}
+		if _, err := db.AddRules(ctx, page); err != nil {
+			return nil, err
+		}
+	}
+	runtime.GC()
+	start := time.Now()
+	index := rule.NewIndex()
+	for last := int64(0); ; {
+		page, err := db.RulesSince(ctx, last, rulePage)
+		if err != nil {
+			return nil, err
+		}
+		if failed := index.Load(page); len(failed) > 0 {
+			return nil, failed[0].Err
+		}
+		if len(page) < rulePage {
+			break
+		}
+		last = page[len(page)-1].Number
+	}
+	return []result{{
+		what: "load from MariaDB, " + number(float64(index.Len())) + " rules", unit: "s", aim: 5, atMost: true,
+		reached: time.Since(start).Seconds(),
+	}}, nil
+}
+
+// rulePage is how many rules a filter asks for at once.
+const rulePage = 20_000
 
 // heap is the bytes in use after a collection.
 func heap() float64 {
@@ -137,15 +348,25 @@ func (w *words) posts(n int) []*event.Event {
 	return posts
 }
 
-// rules makes n rules of the forms that people write, and tells how many bytes
-// their text has.
-func (w *words) rules(n int) (rules []rule.Rule, text int) {
-	rules = make([]rule.Rule, n)
-	for i := range rules {
-		rules[i] = rule.Rule{ID: int64(i + 1), User: int64(i/rulesOfUser + 1), Value: w.value(w.first + i), Enabled: true}
-		text += len(rules[i].Value)
+// values makes n rules that rest on one rare word each, of the forms that people
+// write.
+func (w *words) values(n int) []string {
+	values := make([]string, n)
+	for i := range values {
+		values[i] = w.value(w.first + i)
 	}
-	w.random.Shuffle(n, func(i, k int) { rules[i].Value, rules[k].Value = rules[k].Value, rules[i].Value })
+	w.random.Shuffle(n, func(i, k int) { values[i], values[k] = values[k], values[i] })
+	return values
+}
+
+// rulesOf makes rules of ten for each user, and tells how many bytes their text
+// has.
+func rulesOf(values []string) (rules []rule.Rule, text int) {
+	rules = make([]rule.Rule, len(values))
+	for i, value := range values {
+		rules[i] = rule.Rule{ID: int64(i + 1), User: int64(i/rulesOfUser + 1), Value: value, Enabled: true}
+		text += len(value)
+	}
 	return rules, text
 }
 
@@ -163,4 +384,70 @@ func (w *words) value(rank int) string {
 		return rare + " -is:repost"
 	}
 	return rare
+}
+
+// common draws one of the sixty commonest words.
+func (w *words) common() string { return word(1 + w.random.IntN(60)) }
+
+// from draws a word as posts have it, but none of the commonest.
+func (w *words) from(rank int) string {
+	for {
+		if r := w.draw(); r >= rank {
+			return word(r)
+		}
+	}
+}
+
+func (w *words) mixed() string {
+	switch x := w.random.IntN(100); {
+	case x < 40:
+		return word(w.first/3 + w.random.IntN(w.last))
+	case x < 65:
+		return w.from(w.first/300) + " " + w.from(w.first/300)
+	case x < 80:
+		return `"` + w.from(20) + " " + w.from(20) + `"`
+	case x < 90:
+		return fmt.Sprint("from:user", w.random.IntN(1_000_000))
+	}
+	return w.other()
+}
+
+// other is one of the terms that few rules have.
+func (w *words) other() string {
+	switch w.random.IntN(10) {
+	case 0:
+		return "#" + w.from(500)
+	case 1:
+		return "@" + w.from(500)
+	case 2:
+		return "url:" + w.from(500) + ".com"
+	case 3:
+		return w.from(500) + " lang:de"
+	case 4:
+		return w.from(500) + " -" + w.from(20) + " -is:repost"
+	case 5:
+		return "(" + w.from(5000) + " OR " + w.from(5000) + ") " + w.from(50)
+	case 6:
+		return `"` + w.from(200) + " " + w.from(200) + `"~3`
+	case 7:
+		return w.from(5000) + "ing*"
+	case 8:
+		return "contains:" + w.from(5000) + w.from(5000)
+	}
+	return "/" + w.from(2000) + "[0-9]+/"
+}
+
+// worst asks for common words alone, in ways that hardly ever match.
+func (w *words) worst() string {
+	switch w.random.IntN(5) {
+	case 0:
+		return fmt.Sprintf(`"%s %s %s"`, w.common(), w.common(), w.common())
+	case 1:
+		return fmt.Sprintf("%s %s %s %s", w.common(), w.common(), w.common(), w.common())
+	case 2:
+		return fmt.Sprintf("%s -%s -%s has:video", w.common(), w.common(), w.common())
+	case 3:
+		return fmt.Sprintf("%s followers:%d.. lang:de", w.common(), 1_000_000+w.random.IntN(9_000_000))
+	}
+	return fmt.Sprintf(`"%s %s"~2 from:user%d`, w.common(), w.common(), w.random.IntN(1000))
 }
