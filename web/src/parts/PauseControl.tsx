@@ -17,7 +17,7 @@ export function PauseControl({ stage, name, paused }: { stage: string; name: str
     busy.value = true;
     try {
       await call("POST", path(stage, "resume"), {});
-      say(`${name} goes on.`);
+      say(`Resuming ${name}.`);
       lookNow();
     } catch (error) {
       complain(messageOf(error));
@@ -59,7 +59,7 @@ function AskPause({ stage, name, close }: { stage: string; name: string; close: 
       await call("POST", path(stage, "pause"), {
         ...(reason.value.trim() ? { reason: reason.value.trim() } : {}), ...(span.value ? { for: span.value } : {}), ...(gap.value ? { accept_gap: true } : {}),
       });
-      say(`${name} is being paused.`);
+      say(`Pausing ${name}.`);
       lookNow();
       dialog.current?.close();
     } catch (error) {

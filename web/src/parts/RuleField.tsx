@@ -66,7 +66,7 @@ function Said({ mistake, bad, goTo, value }: { mistake: Mistake; bad?: boolean; 
       <Icon name="warn" label={bad ? "Error" : "Warning"} />
       <span>
         {where.trim() && <button type="button" class="place" onClick={() => goTo(mistake)} title="Show where"><code dir="auto">{where}</code></button>}
-        {mistake.message}{mistake.hint && <span class="hint"> {mistake.hint}</span>}
+        {mistake.message}{mistake.hint && <span class="hint">{mistake.hint}</span>}
       </span>
     </li>
   );
