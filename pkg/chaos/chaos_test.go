@@ -83,7 +83,7 @@ func TestLong(t *testing.T) {
 		seed := *seed + uint64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			const rate = 400
-			lines := max(4000, int(length.Seconds())*rate/2) // ingest is away for half of the time
+			lines := max(4000, int(length.Seconds())*rate) // it must not end before the misdeeds do
 			w := newWorld(t, options{seed: seed, lines: lines, rate: rate, tiny: true, storeAll: seed%2 == 0, bin: bin})
 			random := rand.New(rand.NewPCG(seed, 2))
 			drawn := deck(random, names(w.disk != nil))

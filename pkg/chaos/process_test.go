@@ -95,6 +95,21 @@ func (s *stage) kill() {
 	<-ended
 }
 
+// stop asks the process to end, and waits until it has.
+func (s *stage) stop() error {
+	s.mu.Lock()
+	s.wanted = false
+	cmd, ended := s.cmd, s.ended
+	s.mu.Unlock()
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("%s does not stop", s.name)
+	}
+}
+
 // crash kills the process and starts it again. One that is through stays so.
 func (s *stage) crash() error {
 	if s.finished() {

@@ -52,6 +52,7 @@ type world struct {
 	ingest, filters1, filters2, apis *stage
 	stages                           map[string]*stage
 	proxies                          map[string]*proxy
+	full                             string // the source without a rate
 	pollers                          []*poller
 	pushDigest                       string
 
@@ -98,7 +99,8 @@ func newWorld(t *testing.T, o options) *world {
 	w.pushDigest = hex.EncodeToString(digest[:])
 	w.connect()
 	w.prepare()
-	w.plan(fmt.Sprintf("file:%s?format=event&rate=%d", file, o.rate))
+	w.full = "file:" + file + "?format=event"
+	w.plan(fmt.Sprintf("%s&rate=%d", w.full, o.rate))
 	t.Cleanup(w.close)
 	return w
 }
@@ -301,11 +303,14 @@ func (w *world) finish() error {
 	if err := w.thawed(); err != nil {
 		return err
 	}
-	// Once more where it was through already: Redis may have gone back since.
-	if w.ingest.finished() {
-		if err := w.ingest.start(); err != nil {
-			return err
-		}
+	// What is left is read at full speed. Where nothing is, once more all the same:
+	// Redis may have gone back since.
+	if err := w.ingest.stop(); err != nil {
+		return err
+	}
+	w.ingest.args[slices.Index(w.ingest.args, "--source")+1] = w.full
+	if err := w.ingest.start(); err != nil {
+		return err
 	}
 	if err := w.until("the source is read to its end", func() (bool, error) { return w.ingest.finished(), nil }); err != nil {
 		return err
