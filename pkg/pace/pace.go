@@ -37,7 +37,7 @@ func (p *Pace) Wait(ctx context.Context) error {
 	p.count++
 	switch {
 	case early < -credit:
-		p.start, p.count = now.Add(-credit), 0
+		p.start, p.count = now.Add(-credit), 1 // this one counts, else the next is as late and nothing is held back again
 	case early >= grain:
 		return sleep(ctx, early)
 	}

@@ -74,3 +74,26 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// After a stall a second is caught up on, and then the rate holds again, also
+// where the clock moves between two elements.
+func TestRateHoldsAfterAStall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New(1000)
+		if err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		resumed := time.Now()
+		for range 3000 {
+			if err := p.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Microsecond)
+		}
+		if took := time.Since(resumed); took < 1900*time.Millisecond || took > 2100*time.Millisecond {
+			t.Errorf("3000 elements at 1000/s took %v after a stall, want 2s: one second is caught up on", took)
+		}
+	})
+}
