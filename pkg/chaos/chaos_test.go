@@ -75,11 +75,11 @@ func TestShort(t *testing.T) {
 }
 
 // Long runs, by hand: make chaos.
-func TestLong(t *testing.T) {
+func TestLong(t *testing.T) { //nolint:paralleltest // one world at a time: each wants the machine
 	if *length == 0 {
 		t.Skip("a long run is asked for with -for: make chaos")
 	}
-	for i := range *runs {
+	for i := range *runs { //nolint:paralleltest // as above
 		seed := *seed + uint64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			const rate = 400

@@ -79,11 +79,11 @@ func apply(t *testing.T, tree string, f fault, args ...string) {
 }
 
 // The suite catches every deliberate fault. By hand: make chaos ARGS=-faults.
-func TestFaults(t *testing.T) {
+func TestFaults(t *testing.T) { //nolint:paralleltest // one world at a time: each wants the machine
 	if !*faults {
 		t.Skip("asked for with -faults: make chaos ARGS=-faults")
 	}
-	for _, f := range deliberate {
+	for _, f := range deliberate { //nolint:paralleltest // as above
 		t.Run(f.patch, func(t *testing.T) {
 			tree, bin := t.TempDir(), t.TempDir()
 			copyTree(t, tree)

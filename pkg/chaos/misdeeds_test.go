@@ -444,5 +444,5 @@ func (w *world) cursorKept() (bool, error) {
 		return false, nil //nolint:nilerr // asked again
 	}
 	text, err := os.ReadFile(filepath.Join(w.dir, "ingest", "cursor-"+source+".json"))
-	return err == nil && bytes.Contains(text, []byte(`"`+cursor+`"`)), nil //nolint:nilerr // asked again
+	return err == nil && bytes.Contains(text, []byte(`"`+cursor+`"`)), nil
 }

@@ -147,7 +147,8 @@ func (w *world) judgePoller(p *poller, have *stored) {
 	if len(p.live) != len(live) {
 		w.find("%s was told of %d matches, the store has %d", p.user, len(p.live), len(live))
 	}
-	w.note("%s saw %d changes, and %d answers that were none: %v", p.user, p.changes, p.refused, p.codes)
+	w.note("%s saw %d changes (%d updates of what it did not know), and %d answers that were none: %v",
+		p.user, p.changes, p.upserts, p.refused, p.codes)
 }
 
 // judgeLedger looks at who wrote to frames that were no longer theirs.

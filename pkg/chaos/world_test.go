@@ -276,7 +276,7 @@ func (w *world) depth() (waiting, inFlight int64, err error) {
 func (w *world) drained() error {
 	return w.until("the buffer is drained", func() (bool, error) {
 		waiting, inFlight, err := w.depth()
-		return err == nil && waiting+inFlight == 0, nil //nolint:nilerr // asked again
+		return err == nil && waiting+inFlight == 0, nil // an error is asked again
 	})
 }
 
