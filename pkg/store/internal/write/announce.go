@@ -10,14 +10,14 @@ import (
 // A user may stand there several times.
 func AppendAnnouncement(b []byte, p *Plan) []byte {
 	for _, matches := range [][]Match{p.Marked, p.Made} {
-		for i := range matches {
-			m := &matches[i]
-			// A user's rows often follow each other; the last has the greatest number.
-			if i+1 < len(matches) && matches[i+1].User == m.User {
-				continue
+		for i := 0; i < len(matches); {
+			// A user's rows often follow each other, in no order of their numbers.
+			user, newest := matches[i].User, matches[i].Offset
+			for i++; i < len(matches) && matches[i].User == user; i++ {
+				newest = max(newest, matches[i].Offset)
 			}
-			b = binary.AppendUvarint(b, uint64(m.User))
-			b = binary.AppendUvarint(b, uint64(p.Numbers-1-m.Offset))
+			b = binary.AppendUvarint(b, uint64(user))
+			b = binary.AppendUvarint(b, uint64(p.Numbers-1-newest))
 		}
 	}
 	return b
