@@ -91,11 +91,11 @@ func isNoColor(variable string) bool {
 //
 // Errors: *internal.StatusError alone; what is wrong was written to stderr.
 func (a *app) grep(ctx context.Context, value string, files []string, asked *matchFlags) error {
-	print, err := asked.print(a)
+	show, err := asked.print(a)
 	if err != nil {
 		return a.matchTrouble(err)
 	}
-	search, err := newSearch(value, asked.format, print)
+	search, err := newSearch(value, asked.format, show)
 	if err != nil {
 		return a.matchTrouble(err)
 	}

@@ -17,13 +17,13 @@ import (
 type search struct {
 	index    *rule.Index
 	decoders func() event.Decoder
-	print    printer
+	show     printer
 
 	found    int64
 	rejected [256]int64 // by event.Reason
 }
 
-func newSearch(value, format string, print printer) (*search, error) {
+func newSearch(value, format string, show printer) (*search, error) {
 	decoders, err := internal.Decoders(format, internal.Origin{Source: "stdin"})
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func newSearch(value, format string, print printer) (*search, error) {
 	if err := index.Put(rule.Rule{ID: 1, User: 1, Value: value, Enabled: true}); err != nil {
 		return nil, err
 	}
-	return &search{index: index, decoders: decoders, print: print}, nil
+	return &search{index: index, decoders: decoders, show: show}, nil
 }
 
 // errOutput marks that nobody reads what is printed, so that going on is vain.
@@ -114,12 +114,12 @@ func (s *search) collect(c *chunk, out io.Writer) error {
 type worker struct {
 	matcher *rule.Matcher
 	decoder event.Decoder
-	print   printer
+	show    printer
 	event   event.Event
 }
 
 func (s *search) newWorker() *worker {
-	return &worker{matcher: s.index.NewMatcher(), decoder: s.decoders(), print: s.print}
+	return &worker{matcher: s.index.NewMatcher(), decoder: s.decoders(), show: s.show}
 }
 
 func (w *worker) process(c *chunk) {
@@ -137,6 +137,6 @@ func (w *worker) process(c *chunk) {
 			continue
 		}
 		c.found++
-		w.print(&c.out, line, &w.event, w.matcher.Spans(hits[0]))
+		w.show(&c.out, line, &w.event, w.matcher.Spans(hits[0]))
 	}
 }
