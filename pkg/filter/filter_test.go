@@ -635,6 +635,31 @@ func TestRuleChangeIsLiveWithinTwoSeconds(t *testing.T) {
 	})
 }
 
+// A rule that somebody broke in the database is named and skipped when a filter
+// starts; the others are in force.
+func TestBrokenRowsAreSkippedAtTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(false)
+		b.put(keep(1, 1, "apple"))
+		b.put(keep(2, 2, `"pear`))
+		b.put(rule.Rule{ID: 3, User: 3, Value: "apple", Enabled: true, Action: 9})
+		b.put(keep(4, 4, "pear"))
+		stop := b.start(t.Context())
+		b.push(frame(t, post("a", "apple pear")))
+		passes(time.Minute)
+		mustStop(t, stop)
+		if diff := cmp.Diff([]matchKey{{1, "test:a"}, {4, "test:a"}}, b.kept()); diff != "" {
+			t.Errorf("matches (-want +got):\n%s", diff)
+		}
+		for _, id := range []int64{2, 3} {
+			if got := b.logs.FilterMessageSnippet("does not compile").FilterField(zap.Int64("rule_id", id)).Len(); got != 1 {
+				t.Errorf("log lines about rule %d: got %d, want 1", id, got)
+			}
+		}
+	})
+}
+
 func TestLinkChangeIsLive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

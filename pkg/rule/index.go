@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,9 @@ type snapshot struct {
 	edit   uint32
 }
 
+// errAction is that of a rule which somebody broke in the store.
+var errAction = errors.New("its action is none that there is")
+
 // LoadError says which rule of many was not accepted, and why.
 type LoadError struct {
 	Rule int64
@@ -57,7 +61,8 @@ func (x *Index) Len() int {
 
 // Put adds a rule or replaces the one of the same id. It is in force for every
 // match that begins after Put returns.
-// Errors: *ProblemError; what was there stays in force.
+// Errors: *ProblemError, or that there is no such action; what was there stays in
+// force.
 func (x *Index) Put(r Rule) error {
 	p := prepare(r, x.measured.Load())
 	if p.err != nil {
@@ -108,6 +113,9 @@ func prepare(r Rule, known *measured) prepared {
 	expr, problems := Parse(r.Value)
 	if expr == nil {
 		return prepared{err: &ProblemError{problems}}
+	}
+	if r.Action > Drop {
+		return prepared{err: errAction}
 	}
 	filed, ways := file(r, expr, known)
 	return prepared{filed, ways, nil}

@@ -37,7 +37,12 @@ const (
 )
 
 // String gives the name used in the API.
-func (a Action) String() string { return [...]string{"keep", "drop"}[a] }
+func (a Action) String() string {
+	if a > Drop {
+		return "unknown"
+	}
+	return [...]string{"keep", "drop"}[a]
+}
 
 // Count is how often a rule matched within one hour, as a filter adds it up for
 // the store.

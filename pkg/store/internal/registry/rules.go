@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"math"
 
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
@@ -48,8 +49,10 @@ func (r *Registry) rules(ctx context.Context, query string, args ...any) ([]rule
 
 func scanRule(rows *sql.Rows) (rule.Rule, error) {
 	var v rule.Rule
-	var created, updated, flooded int64
-	err := rows.Scan(&v.ID, &v.User, &v.Value, &v.Canonical, &v.Tag, &v.Action, &v.Enabled, &flooded, &v.Gone, &created, &updated, &v.Number)
+	// Whatever somebody wrote into the row by hand, the other rules must be read.
+	var created, updated, flooded, action, enabled, gone int64
+	err := rows.Scan(&v.ID, &v.User, &v.Value, &v.Canonical, &v.Tag, &action, &enabled, &flooded, &gone, &created, &updated, &v.Number)
+	v.Action, v.Enabled, v.Gone = rule.Action(min(uint64(action), math.MaxUint8)), enabled != 0, gone != 0
 	v.CreatedAt, v.UpdatedAt, v.FloodedAt = fromMicros(created), fromMicros(updated), fromMicros(flooded)
 	return v, err
 }
