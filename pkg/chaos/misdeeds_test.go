@@ -136,7 +136,7 @@ func (w *world) sprung(p *proxy, t *trap) bool {
 	select {
 	case <-t.sprung:
 		return true
-	case <-time.After(5 * time.Second):
+	case <-time.After(lease + 5*time.Second): // a killed ingest may have to wait for its name
 		p.mend()
 		select {
 		case <-t.sprung: // just now
