@@ -412,7 +412,11 @@ func (s *shift) fail(err error) {
 
 // commit writes a batch whole.
 func (s *shift) commit(working context.Context, batch []*job) error {
-	var b event.Batch
+	verdicts := 0
+	for _, j := range batch {
+		verdicts += len(j.verdicts)
+	}
+	b := event.Batch{Verdicts: make([]event.Verdict, 0, verdicts)}
 	for _, j := range batch {
 		b.Deliveries = append(b.Deliveries, j.delivery)
 		b.Verdicts = append(b.Verdicts, j.verdicts...)
