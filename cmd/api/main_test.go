@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			status := run(t.Context(), append(tt.args, "--debug-listen", "off"), nil, strings.NewReader(""), &stdout, &stderr)
+			status := run(t.Context(), append(tt.args, "--debug-listen", "off", "--state", t.TempDir()), nil, strings.NewReader(""), &stdout, &stderr)
 			if status != tt.status || !strings.Contains(stderr.String(), tt.want) {
 				t.Errorf("got status %d, want %d; %q, want %q in it", status, tt.status, &stderr, tt.want)
 			}
@@ -99,7 +99,7 @@ func TestListeners(t *testing.T) {
 			ended := make(chan int, 1)
 			var stderr bytes.Buffer
 			go func() {
-				ended <- run(ctx, append(tt.args, "--store", store, "--debug-listen", "off"), nil, strings.NewReader(""), io.Discard, &stderr)
+				ended <- run(ctx, append(tt.args, "--store", store, "--debug-listen", "off", "--state", t.TempDir()), nil, strings.NewReader(""), io.Discard, &stderr)
 			}()
 			answer := untilAnswered(t, tt.client, tt.url, ended)
 			if !strings.HasPrefix(answer, "200 OK") {
