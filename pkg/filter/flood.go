@@ -80,21 +80,9 @@ func (g *floodGuard) count(rules []event.RuleMatch, minute int64) {
 
 // watch tells the store now and then until ctx ends.
 func (g *floodGuard) watch(ctx context.Context, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := g.tell(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			g.log.Warn("rules that flood wait for the store to be switched off", zap.Error(err))
-		}
-		failing = err != nil
-	}
+	tellEvery(ctx, interval, g.tell, func(err error) {
+		g.log.Warn("rules that flood wait for the store to be switched off", zap.Error(err))
+	})
 }
 
 // tell gives the store what it was not told yet; what it does not take is told

@@ -64,6 +64,14 @@ func (t *tally) add(verdicts []event.Verdict, now time.Time) {
 
 // flushEvery flushes until ctx ends.
 func (t *tally) flushEvery(ctx context.Context, interval time.Duration) {
+	tellEvery(ctx, interval, t.flush, func(err error) {
+		t.log.Warn("counts of rules wait for the store", zap.Error(err))
+	})
+}
+
+// tellEvery calls tell at each interval until ctx ends; failed hears of the
+// first failure of a row.
+func tellEvery(ctx context.Context, interval time.Duration, tell func(context.Context) error, failed func(error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	failing := false
@@ -73,9 +81,9 @@ func (t *tally) flushEvery(ctx context.Context, interval time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		err := t.flush(ctx)
+		err := tell(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			t.log.Warn("counts of rules wait for the store", zap.Error(err))
+			failed(err)
 		}
 		failing = err != nil
 	}
