@@ -15,6 +15,7 @@ import (
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
+	"riffle/pkg/pause"
 	"riffle/pkg/retry"
 	"riffle/pkg/rule"
 )
@@ -130,7 +131,7 @@ func New(c Config) *Filter {
 		writer:   c.Writer,
 		recent:   c.Recent,
 		ledger:   c.Ledger,
-		gate:     cmp.Or[Switch](c.Switch, noSwitch{}),
+		gate:     cmp.Or[Switch](c.Switch, pause.Never{}),
 		log:      log,
 		counters: newCounters(c.Registerer),
 		tally:    newTally(c.Writer, log),

@@ -23,16 +23,6 @@ type Switch interface {
 	Paused() (by pause.Switch, paused bool)
 }
 
-// noSwitch never pauses.
-type noSwitch struct{}
-
-func (noSwitch) Pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	open, end := context.WithCancel(ctx)
-	return open, end, context.Cause(ctx)
-}
-
-func (noSwitch) Paused() (pause.Switch, bool) { return pause.Switch{}, false }
-
 // pass waits until the operator lets the filter take.
 func (f *Filter) pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if _, paused := f.gate.Paused(); paused {

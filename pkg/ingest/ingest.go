@@ -22,6 +22,7 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
+	"riffle/pkg/pause"
 	"riffle/pkg/retry"
 )
 
@@ -139,7 +140,7 @@ func New(c Config) (*Ingest, error) {
 		source:   c.Source,
 		pusher:   c.Pusher,
 		audience: c.Audience,
-		gate:     cmp.Or[Switch](c.Switch, noSwitch{}),
+		gate:     cmp.Or[Switch](c.Switch, pause.Never{}),
 		spool:    spool,
 		depths:   c.Depths,
 		memory:   c.Memory,

@@ -24,16 +24,6 @@ type Switch interface {
 	Paused() (by pause.Switch, paused bool)
 }
 
-// noSwitch never pauses.
-type noSwitch struct{}
-
-func (noSwitch) Pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	open, end := context.WithCancel(ctx)
-	return open, end, context.Cause(ctx)
-}
-
-func (noSwitch) Paused() (pause.Switch, bool) { return pause.Switch{}, false }
-
 // pass waits until the operator lets the stage read. What a source that cannot
 // be read again told meanwhile is a gap.
 func (in *Ingest) pass(ctx context.Context) (context.Context, context.CancelFunc, error) {

@@ -4,6 +4,7 @@
 package pause
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -101,3 +102,17 @@ func (w *Wish) After(last *Switch, now time.Time) Switch {
 	}
 	return s
 }
+
+// Never is the switch of a stage that nobody can pause.
+type Never struct{}
+
+// Pass gives a context that ends with ctx.
+//
+// Errors: ctx's cause.
+func (Never) Pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	open, end := context.WithCancel(ctx)
+	return open, end, context.Cause(ctx)
+}
+
+// Paused says no.
+func (Never) Paused() (Switch, bool) { return Switch{}, false }
