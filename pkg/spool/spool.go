@@ -290,7 +290,9 @@ func (s *Spool) Close() error {
 	}
 	s.files, s.head = nil, nil
 	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+		// Closing alone would leave the lock to a child that a fork of this
+		// process has just made, until the child is another program.
+		errs = append(errs, syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN), s.lock.Close())
 		s.lock = nil
 	}
 	return errors.Join(errs...)

@@ -175,6 +175,13 @@ func TestOneProcess(t *testing.T) {
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrInUse) {
 		t.Errorf("open twice: got %v, want %v", err, ErrInUse)
 	}
+	// A child that was forked and is not yet another program has all of our
+	// descriptors; it must not keep the folder.
+	child, err := syscall.Dup(int(s.lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(child) }()
 	for range 2 {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)
