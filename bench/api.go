@@ -25,17 +25,20 @@ import (
 const (
 	pageSize    = 50
 	connections = 16
+	// pageReaders is how many users ask for pages, one token each: together they
+	// may ask far more often than the api lets a single token.
+	pageReaders = 4 * connections
 )
 
-// benchAPI asks riffle-api for an unchanged and for a whole page; the baseline
-// is a bare handler of net/http in a process of its own that gives the same
-// bytes, header included.
+// benchAPI asks riffle-api for unchanged and for whole pages of many users; the
+// baseline is a bare handler of net/http in a process of its own that gives the
+// same bytes, header included.
 func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 	address, err := b.freshStore(ctx)
 	if err != nil {
 		return nil, err
 	}
-	token, err := fillPage(ctx, address)
+	tokens, err := fillPages(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -47,30 +50,35 @@ func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := ask{address: listen, path: fmt.Sprintf("/v1/matches?limit=%d", pageSize), header: "Authorization: Bearer " + token + "\r\n"}
 	var same sameBytes
-	if same.Page, same.Body, err = page.answer(ctx); err != nil {
-		return nil, err
-	}
-	unchanged := page
-	unchanged.header += "If-None-Match: " + same.Page.Get("ETag") + "\r\n"
-	if same.Unchanged, _, err = unchanged.answer(ctx); err != nil {
-		return nil, err
+	var pages, unchanged, plain, none []ask
+	for _, token := range tokens {
+		page := ask{address: listen, path: fmt.Sprintf("/v1/matches?limit=%d", pageSize), header: "Authorization: Bearer " + token + "\r\n"}
+		if same.Page, same.Body, err = page.answer(ctx); err != nil {
+			return nil, err
+		}
+		pages = append(pages, page)
+		page.header += "If-None-Match: " + same.Page.Get("ETag") + "\r\n"
+		if same.Unchanged, _, err = page.answer(ctx); err != nil {
+			return nil, err
+		}
+		unchanged = append(unchanged, page)
 	}
 	bare, stop, err := b.startBare(ctx, &same)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	plain, none := page, unchanged
-	plain.address, plain.path = bare, "/page"
-	none.address, none.path = bare, "/unchanged"
+	for i := range pages {
+		plain = append(plain, ask{address: bare, path: "/page", header: pages[i].header})
+		none = append(none, ask{address: bare, path: "/unchanged", header: unchanged[i].header})
+	}
 
 	medians, err := pairs(b.rounds(),
-		func() (float64, error) { return unchanged.load(ctx, b.slice(), http.StatusNotModified) },
-		func() (float64, error) { return none.load(ctx, b.slice(), http.StatusNotModified) },
-		func() (float64, error) { return page.load(ctx, b.slice(), http.StatusOK) },
-		func() (float64, error) { return plain.load(ctx, b.slice(), http.StatusOK) },
+		func() (float64, error) { return load(ctx, unchanged, b.slice(), http.StatusNotModified) },
+		func() (float64, error) { return load(ctx, none, b.slice(), http.StatusNotModified) },
+		func() (float64, error) { return load(ctx, pages, b.slice(), http.StatusOK) },
+		func() (float64, error) { return load(ctx, plain, b.slice(), http.StatusOK) },
 	)
 	if err != nil {
 		return nil, err
@@ -79,26 +87,32 @@ func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 		{what: "api, poll answered 304", unit: "requests/s", aim: 0.6 * medians[1], reached: medians[0], baseline: medians[1], baselineWhat: "bare net/http"},
 		{
 			what: fmt.Sprintf("api, page of %d", pageSize), unit: "requests/s", aim: 0.3 * medians[3], reached: medians[2],
-			baseline: medians[3], baselineWhat: "bare net/http", note: number(float64(len(same.Body))) + " bytes",
+			baseline: medians[3], baselineWhat: "bare net/http", note: fmt.Sprintf("%s bytes, %d users", number(float64(len(same.Body))), len(tokens)),
 		},
 	}, api.stop()
 }
 
-// fillPage writes some matches and makes a token for their user.
-func fillPage(ctx context.Context, address string) (token string, err error) {
+// fillPages writes some matches of many users and makes a token for some of
+// them.
+func fillPages(ctx context.Context, address string) (tokens []string, err error) {
 	db, err := mysql.Open(address)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	for range pageSize/batchPosts + 1 {
 		if err := writeMatches(ctx, db); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	secret := auth.NewToken()
-	_, err = db.AddToken(ctx, auth.Token{User: 1, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: auth.Read, CreatedAt: time.Now()})
-	return secret.Reveal(), err
+	for user := range int64(pageReaders) {
+		secret := auth.NewToken()
+		tokens = append(tokens, secret.Reveal())
+		if _, err := db.AddToken(ctx, auth.Token{User: user + 1, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: auth.Read, CreatedAt: time.Now()}); err != nil {
+			return nil, err
+		}
+	}
+	return tokens, nil
 }
 
 // ask is a request that is sent again and again.
@@ -134,15 +148,21 @@ func (a ask) answer(ctx context.Context) (header http.Header, body []byte, err e
 	return answer.Header, body, err
 }
 
-// load asks over several connections for a while and gives answers per second.
-// It reads no more of an answer than it must: the client runs on the same cores.
-func (a ask) load(ctx context.Context, d time.Duration, status int) (float64, error) {
-	request := []byte("GET " + a.path + " HTTP/1.1\r\nHost: " + a.address + "\r\n" + a.header + "\r\n")
+// load asks over several connections for a while and gives answers per second;
+// each connection sends requests of its own in turn. It reads no more of an
+// answer than it must: the client runs on the same cores.
+func load(ctx context.Context, asks []ask, d time.Duration, status int) (float64, error) {
 	var wg sync.WaitGroup
 	counts, errs := make([]int, connections), make([]error, connections)
 	start := time.Now()
-	for i := range connections {
-		wg.Go(func() { counts[i], errs[i] = a.connection(ctx, request, strconv.Itoa(status), start.Add(d)) })
+	for c := range connections {
+		wg.Go(func() {
+			var requests [][]byte
+			for i := c; i < len(asks); i += connections {
+				requests = append(requests, asks[i].bytes())
+			}
+			counts[c], errs[c] = connection(ctx, asks[0].address, requests, strconv.Itoa(status), start.Add(d))
+		})
 	}
 	wg.Wait()
 	sum := 0
@@ -152,20 +172,26 @@ func (a ask) load(ctx context.Context, d time.Duration, status int) (float64, er
 	return float64(sum) / time.Since(start).Seconds(), errors.Join(errs...)
 }
 
+// bytes is the request as it is sent.
+func (a ask) bytes() []byte {
+	return []byte("GET " + a.path + " HTTP/1.1\r\nHost: " + a.address + "\r\n" + a.header + "\r\n")
+}
+
 // connection sends request after request until end.
-func (a ask) connection(ctx context.Context, request []byte, status string, end time.Time) (n int, err error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.address)
+func connection(ctx context.Context, address string, requests [][]byte, status string, end time.Time) (n int, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	answer := bufio.NewReaderSize(conn, 64<<10)
 	for ; time.Now().Before(end) && ctx.Err() == nil; n++ {
+		request := requests[n%len(requests)]
 		if _, err := conn.Write(request); err != nil {
 			return n, err
 		}
 		if err := readAnswer(answer, status); err != nil {
-			return n, fmt.Errorf("%s: %w", a.path, err)
+			return n, fmt.Errorf("%.40q: %w", request, err)
 		}
 	}
 	return n, nil
