@@ -76,8 +76,7 @@ func (e *Expr) termText(t *term) string {
 
 // readTerm parses a text that should be one term; nil if it is not.
 func readTerm(text string) *term {
-	p := parser{lexer: lexer{rule: text}}
-	p.lexer.problem = p.report
+	p := new(arena).newParser(text)
 	p.advance()
 	root := p.whole()
 	if failed(p.problems) || root == nil || root.kind != nodeTerm {

@@ -25,30 +25,38 @@ type branch struct {
 }
 
 // normal brings n, under a minus or not, into negation normal form.
-func normal(n *node, negated bool) *branch {
+func (a *arena) normal(n *node, negated bool) *branch {
 	at := span{n.start, n.end}
 	switch n.kind {
 	case nodeTerm:
-		return &branch{term: n.term, negated: negated, span: at}
+		return a.branches.one(branch{term: n.term, negated: negated, span: at})
 	case nodeNot:
-		b := normal(n.kids[0], !negated)
+		b := a.normal(n.kids[0], !negated)
 		if !negated {
 			b.span = at
 		}
 		return b
 	}
-	b := &branch{kind: n.kind, span: at}
+	b := a.branches.one(branch{kind: n.kind, span: at})
 	if negated {
 		b.kind = nodeAnd + nodeOr - n.kind
 	}
+	first := len(a.openKids)
 	for _, kid := range n.kids {
-		k := normal(kid, negated)
+		k := a.normal(kid, negated)
 		if k.kind == b.kind {
-			b.kids = append(b.kids, k.kids...)
+			a.openKids = append(a.openKids, k.kids...)
 			continue
 		}
-		b.kids = append(b.kids, k)
+		a.openKids = append(a.openKids, k)
 	}
+	return a.close(b, first)
+}
+
+// close gives b the kids that were gathered from first on.
+func (a *arena) close(b *branch, first int) *branch {
+	b.kids = a.kids.list(a.openKids[first:])
+	a.openKids = a.openKids[:first]
 	return b
 }
 

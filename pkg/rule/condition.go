@@ -38,8 +38,8 @@ const likely = 0.9
 
 // waysOf gives all ways to match a rule: it matches only if it does so in one
 // of them. Those that b has twice are told once.
-func waysOf(b *branch, known knowledge) []way {
-	ways := b.ways(known)
+func (a *arena) waysOf(b *branch, known knowledge) []way {
+	ways := a.branchWays(b, known)
 	for i := range ways {
 		ways[i].settle()
 	}
@@ -84,48 +84,65 @@ func (c *condition) isInner() bool {
 	return c.test != "" || c.kind.isName() || c.kind == keyWord || c.kind == keyMarked
 }
 
-// ways gives the ways to satisfy b, unsettled.
-func (b *branch) ways(known knowledge) []way {
+// way gives one way.
+func (a *arena) way(whole bool, conditions ...condition) []way {
+	ways := a.ways.take(1)
+	ways[0] = way{conditions: conditions, whole: whole}
+	return ways
+}
+
+// oneCondition gives one way that asks for one thing.
+func (a *arena) oneCondition(whole bool, c condition) []way {
+	conditions := a.conditions.take(1)
+	conditions[0] = c
+	return a.way(whole, conditions...)
+}
+
+// branchWays gives the ways to satisfy b, unsettled.
+func (a *arena) branchWays(b *branch, known knowledge) []way {
 	switch b.kind {
 	case nodeOr:
 		var ways []way
 		for _, kid := range b.kids {
-			ways = append(ways, kid.ways(known)...)
+			ways = append(ways, a.branchWays(kid, known)...)
 		}
 		return ways
 	case nodeAnd:
-		return b.andWays(known)
+		return a.andWays(b, known)
 	}
 	switch {
 	case !b.negated && b.term.op.selective():
-		return b.term.ways(known)
+		return a.termWays(b.term, known)
 	case !b.isTested():
-		return []way{{}}
+		return a.way(false)
 	}
-	c := testOf(b)
-	return []way{{conditions: []condition{c}, whole: c.exact}}
+	c := a.testOf(b)
+	return a.oneCondition(c.exact, c)
 }
 
 // andWays joins what all parts of an AND ask for. Of the parts that are ORs
 // only one can be followed: the least likely, if it is less so than all that is
 // no OR.
-func (b *branch) andWays(known knowledge) []way {
-	var common way
+func (a *arena) andWays(b *branch, known knowledge) []way {
 	var parts [][]way
-	common.whole = true
+	first := len(a.openConditions)
+	whole := true
 	for _, kid := range b.kids {
-		ways := kid.ways(known)
+		ways := a.branchWays(kid, known)
 		if len(ways) > 1 {
 			parts = append(parts, ways)
 			continue
 		}
-		common.conditions = append(common.conditions, ways[0].conditions...)
-		common.whole = common.whole && ways[0].whole
+		a.openConditions = append(a.openConditions, ways[0].conditions...)
+		whole = whole && ways[0].whole
 	}
+	single := a.way(whole, a.conditions.list(a.openConditions[first:])...)
+	a.openConditions = a.openConditions[:first]
+	common := &single[0]
 	best := leastLikely(parts)
 	if best < 0 || common.chance() <= chanceOfAny(parts[best]) {
 		common.whole = common.whole && len(parts) == 0
-		return []way{common}
+		return single
 	}
 	joined := make([]way, len(parts[best]))
 	for i, w := range parts[best] {
@@ -185,7 +202,7 @@ func (b *branch) isTested() bool {
 }
 
 // testOf makes a condition of a term that is not selective, or is negated.
-func testOf(b *branch) condition {
+func (a *arena) testOf(b *branch) condition {
 	t, exact := b.term, true
 	if kind, isKey := attributeKeys[t.op]; isKey && !b.negated {
 		return keyCondition(kind, t.value, t.chance(), true)
@@ -193,8 +210,7 @@ func testOf(b *branch) condition {
 	if t.op == opFollowers {
 		t, exact = t.widened()
 	}
-	var x compiler
-	test := program(x.branch(nil, &branch{term: t, negated: b.negated}))
+	test, _ := a.compile(&branch{term: t, negated: b.negated})
 	c := condition{hash: keyEvery.hash(token.Hash(string(test))), kind: keyEvery, exact: exact, test: test, chance: t.chance()}
 	if b.negated {
 		c.chance = 1 - c.chance

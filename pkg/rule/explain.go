@@ -19,9 +19,7 @@ func (e *Expr) Explain(ev *event.Event) (spans []event.Span, matches bool) {
 	if ev.Deleted {
 		return nil, false
 	}
-	var c compiler
-	compiled := program(c.branch(nil, e.normal))
-	expressions := newRegexps(c.regexps)
+	compiled, expressions := new(arena).compile(e.normal)
 	var p post
 	p.read(ev)
 	if !p.judge(compiled, expressions) {
@@ -46,8 +44,7 @@ func (e *Expr) missing(p *post, b *branch) []Missing {
 	var all []Missing
 	switch b.kind {
 	case nodeTerm:
-		var c compiler
-		if p.judge(program(c.branch(nil, b)), newRegexps(c.regexps)) {
+		if p.judge(new(arena).compile(b)) {
 			return nil
 		}
 		return []Missing{{b.term.start, b.term.end - b.term.start, e.value[b.term.start:b.term.end], b.negated}}

@@ -122,14 +122,6 @@ var hasFacts = []struct {
 	{"video", factVideo}, {"alt", factAlt}, {"video_link", factVideo},
 }
 
-func wordsOf(tokens []token.Token) []word {
-	words := make([]word, len(tokens))
-	for i, t := range tokens {
-		words[i] = wordOf(t)
-	}
-	return words
-}
-
 func wordOf(t token.Token) word {
 	return word{form: t.Marked, marked: t.Marked != t.Plain, run: t.Run}
 }

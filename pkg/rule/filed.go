@@ -14,15 +14,16 @@ type Filed struct {
 }
 
 // file makes a rule ready for an index and tells the ways to reach it.
-func file(r Rule, expr *Expr, known *measured) (*Filed, []way) {
-	var c compiler
-	compiled := program(c.branch(nil, expr.normal))
-	ways := waysOf(expr.normal, known.now())
+func (a *arena) file(r *Rule, expr *Expr, known *measured) (*Filed, []way) {
+	compiled, expressions := a.compile(expr.normal)
+	ways := a.waysOf(expr.normal, known.now())
 	return &Filed{
 		ID: r.ID, User: r.User, Tag: r.Tag, Action: r.Action,
-		several: len(ways) > 1, known: known.version, program: compiled, regexps: newRegexps(c.regexps),
+		several: len(ways) > 1, known: known.version, program: compiled, regexps: expressions,
 	}, ways
 }
 
 // ways works out again how the rule is reached.
-func (f *Filed) ways(known *measured) []way { return waysOf(f.program.branch(), known.at(f.known)) }
+func (f *Filed) ways(a *arena, known *measured) []way {
+	return a.waysOf(a.unpack(f.program), known.at(f.known))
+}

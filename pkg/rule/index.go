@@ -14,7 +14,7 @@ type Index struct {
 	current atomic.Pointer[snapshot]
 
 	mu    sync.Mutex // held by who changes
-	rules map[int64]*Filed
+	rules filedSet
 	grams gramCounts
 	// growing is a filter that is being made, nil if none is.
 	growing *keyFilter
@@ -22,6 +22,8 @@ type Index struct {
 
 	measured atomic.Pointer[measured] // stored while mu is held
 	lessons  lessons
+
+	chunks sync.Pool // of *chunk, to be used again
 }
 
 // snapshot is an index that no longer changes.
@@ -46,7 +48,7 @@ type LoadError struct {
 
 // NewIndex returns an empty one.
 func NewIndex() *Index {
-	x := &Index{rules: make(map[int64]*Filed)}
+	x := &Index{rules: newFiledSet()}
 	x.current.Store(&snapshot{filter: newKeyFilter(0)})
 	x.measured.Store(new(measured))
 	return x
@@ -56,7 +58,7 @@ func NewIndex() *Index {
 func (x *Index) Len() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.rules)
+	return x.rules.count
 }
 
 // Put adds a rule or replaces the one of the same id. It is in force for every
@@ -64,7 +66,7 @@ func (x *Index) Len() int {
 // Errors: *ProblemError, or that there is no such action; what was there stays in
 // force.
 func (x *Index) Put(r Rule) error {
-	p := prepare(r, x.measured.Load())
+	p := new(arena).prepare(&r, x.measured.Load())
 	if p.err != nil {
 		return p.err
 	}
@@ -78,7 +80,7 @@ func (x *Index) Put(r Rule) error {
 func (x *Index) Remove(id int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if f := x.rules[id]; f != nil {
+	if f := x.rules.get(id); f != nil {
 		x.change(true, func(c *change) { c.remove(f) })
 	}
 }
@@ -91,7 +93,7 @@ func (x *Index) Load(rules []Rule) []LoadError {
 	defer x.mu.Unlock()
 	var failed []LoadError
 	x.change(false, func(c *change) {
-		eachPrepared(rules, x.measured.Load(), func(i int, p prepared) {
+		x.eachPrepared(rules, func(i int, p prepared) {
 			if p.err != nil {
 				failed = append(failed, LoadError{rules[i].ID, p.err})
 				return
@@ -109,50 +111,73 @@ type prepared struct {
 	err   error
 }
 
-func prepare(r Rule, known *measured) prepared {
-	expr, problems := Parse(r.Value)
+func (a *arena) prepare(r *Rule, known *measured) prepared {
+	defer a.reset()
+	expr, problems := parse(a, r.Value)
 	if expr == nil {
 		return prepared{err: &ProblemError{problems}}
 	}
 	if r.Action > Drop {
 		return prepared{err: errAction}
 	}
-	filed, ways := file(r, expr, known)
+	filed, ways := a.file(r, expr, known)
 	return prepared{filed, ways, nil}
 }
 
-const prepareChunk = 256
+// chunkSize is how many rules are prepared at a time.
+const chunkSize = 256
+
+// chunk is some rules that are prepared, with the memory that their ways are in.
+type chunk struct {
+	rules      [chunkSize]prepared
+	ways       slab[way]
+	conditions slab[condition]
+}
 
 // eachPrepared prepares rules on all processors and meanwhile visits those that
-// are ready, in their order.
-func eachPrepared(rules []Rule, known *measured, visit func(i int, p prepared)) {
-	chunks := (len(rules) + prepareChunk - 1) / prepareChunk
-	ready := make([]chan []prepared, chunks)
+// are ready, in their order. What is visited is valid until visit returns.
+func (x *Index) eachPrepared(rules []Rule, visit func(i int, p prepared)) {
+	known := x.measured.Load()
+	ready := make([]chan *chunk, (len(rules)+chunkSize-1)/chunkSize)
 	for i := range ready {
-		ready[i] = make(chan []prepared, 1)
+		ready[i] = make(chan *chunk, 1)
 	}
 	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
 		go func() {
-			for chunk := next.Add(1) - 1; chunk < int64(chunks); chunk = next.Add(1) - 1 {
-				start := int(chunk) * prepareChunk
-				ready[chunk] <- prepareChunkOf(rules[start:min(start+prepareChunk, len(rules))], known)
+			var a arena
+			for i := next.Add(1) - 1; i < int64(len(ready)); i = next.Add(1) - 1 {
+				start := int(i) * chunkSize
+				ready[i] <- a.prepareChunk(x.chunk(), rules[start:min(start+chunkSize, len(rules))], known)
 			}
 		}()
 	}
-	for chunk := range ready {
-		for i, p := range <-ready[chunk] {
-			visit(chunk*prepareChunk+i, p)
+	for i := range ready {
+		c := <-ready[i]
+		start := i * chunkSize
+		for k, p := range c.rules[:min(chunkSize, len(rules)-start)] {
+			visit(start+k, p)
 		}
+		x.chunks.Put(c)
 	}
 }
 
-func prepareChunkOf(rules []Rule, known *measured) []prepared {
-	chunk := make([]prepared, len(rules))
-	for i := range rules {
-		chunk[i] = prepare(rules[i], known)
+func (x *Index) chunk() *chunk {
+	if c, ok := x.chunks.Get().(*chunk); ok {
+		return c
 	}
-	return chunk
+	return new(chunk)
+}
+
+func (a *arena) prepareChunk(c *chunk, rules []Rule, known *measured) *chunk {
+	a.ways, a.conditions = c.ways, c.conditions
+	a.ways.reset()
+	a.conditions.reset()
+	for i := range rules {
+		c.rules[i] = a.prepare(&rules[i], known)
+	}
+	c.ways, c.conditions = a.ways, a.conditions
+	return c
 }
 
 // change publishes what do changes. A small change must take little time.
@@ -174,10 +199,9 @@ type change struct {
 }
 
 func (c *change) put(p prepared) {
-	if old := c.index.rules[p.filed.ID]; old != nil {
-		c.remove(old)
+	if old := c.index.rules.put(p.filed); old != nil {
+		c.takeOut(old)
 	}
-	c.index.rules[p.filed.ID] = p.filed
 	for _, w := range p.ways {
 		c.count(&w.conditions[0], 1)
 		hash := slotHash(w.conditions[0].hash)
@@ -187,11 +211,17 @@ func (c *change) put(p prepared) {
 		}
 		c.edit.insert(&c.snapshot.table, p.filed, w)
 	}
+	c.edit.arena.forget()
 }
 
 func (c *change) remove(f *Filed) {
-	delete(c.index.rules, f.ID)
-	for _, w := range f.ways(c.edit.known) {
+	c.index.rules.remove(f.ID)
+	c.takeOut(f)
+}
+
+// takeOut takes f out of the table.
+func (c *change) takeOut(f *Filed) {
+	for _, w := range f.ways(&c.edit.arena, c.edit.known) {
 		c.count(&w.conditions[0], -1)
 		c.edit.remove(&c.snapshot.table, f, w.conditions, w.whole)
 	}

@@ -180,7 +180,7 @@ func (x *Index) learn(hash uint64, share float32) {
 
 // chanceOf is what a rule that is filed under a key has it for.
 func (f *Filed) chanceOf(hash uint64, known *measured) float32 {
-	for _, w := range f.ways(known) {
+	for _, w := range f.ways(new(arena), known) {
 		if first := &w.conditions[0]; slotHash(first.hash) == hash {
 			return known.now().chance(hash, first.chance)
 		}
@@ -235,14 +235,14 @@ func (x *Index) refile() {
 // makes a difference.
 func (c *change) refile(f *Filed) {
 	known := c.index.measured.Load()
-	if c.index.rules[f.ID] != f {
+	if c.index.rules.get(f.ID) != f {
 		return
 	}
 	next := *f
 	next.known = known.version
-	ways := next.ways(known)
+	ways := next.ways(new(arena), known)
 	next.several = len(ways) > 1
-	if !beginAlike(ways, f.ways(known)) {
+	if !beginAlike(ways, f.ways(new(arena), known)) {
 		c.put(prepared{&next, ways, nil})
 	}
 }

@@ -44,16 +44,16 @@ func (p *parser) named(l lexeme) *term {
 	op, known := operatorNamed(name)
 	if !known {
 		p.report(unknownProblem(l, name))
-		return new(term)
+		return p.arena.term(term{})
 	}
 	value := l.value(p.rule())
 	if strings.TrimFunc(value, isSpace) == "" {
 		p.report(missingProblem(l, name, p.rule()))
-		return &term{op: op}
+		return p.arena.term(term{op: op})
 	}
 	if op != opContains && strings.Contains(value, "*") {
 		p.report(starProblem(l.valueStart, l.valueEnd))
-		return &term{op: op}
+		return p.arena.term(term{op: op})
 	}
 	return p.value(l, op, name, value)
 }
@@ -78,7 +78,7 @@ func (p *parser) value(l lexeme, op operator, name, value string) *term {
 	case opSample:
 		return p.sample(l, value)
 	}
-	return &term{op: op, value: token.FoldName(strings.TrimFunc(value, isSpace))}
+	return p.arena.term(term{op: op, value: token.FoldName(strings.TrimFunc(value, isSpace))})
 }
 
 func (p *parser) substring(l lexeme, value string) *term {
@@ -86,7 +86,7 @@ func (p *parser) substring(l lexeme, value string) *term {
 	if utf8.RuneCountInString(plain) < minSubstring {
 		p.report(substringProblem(l, value))
 	}
-	return &term{op: opContains, value: marked, marked: plain != marked}
+	return p.arena.term(term{op: opContains, value: marked, marked: plain != marked})
 }
 
 // account reads a handle or an id.
@@ -97,14 +97,14 @@ func (p *parser) account(l lexeme, op operator, value string) *term {
 	if op != opConversation {
 		value = strings.TrimPrefix(value, "@")
 	}
-	if value == "" || strings.ContainsFunc(value, isSpace) || len(token.Cut(nil, value)) == 0 {
+	if value == "" || strings.ContainsFunc(value, isSpace) || len(p.arena.cut(value)) == 0 {
 		p.report(accountProblem(l, op))
 	}
-	return &term{op: op, value: token.FoldName(value)}
+	return p.arena.term(term{op: op, value: token.FoldName(value)})
 }
 
 func (p *parser) link(value string, start, end int) *term {
-	t := &term{op: opURL, value: value, words: wordsOf(token.Cut(nil, linkText(value)))}
+	t := p.arena.term(term{op: opURL, value: value, words: p.arena.wordsOf(p.arena.cut(linkText(value)))})
 	if len(t.words) == 0 {
 		p.report(linkProblem(start, end, value))
 	}
@@ -116,7 +116,7 @@ func (p *parser) lang(l lexeme, value string) *term {
 	if !isLang(tag) {
 		p.report(langProblem(l, value))
 	}
-	return &term{op: opLang, value: tag}
+	return p.arena.term(term{op: opLang, value: tag})
 }
 
 // langTag lowers a language tag and replaces the two names that ISO gave up but
@@ -168,7 +168,7 @@ func (p *parser) fact(l lexeme, op operator, value string) *term {
 	name := strings.ToLower(value)
 	for _, f := range facts {
 		if f.name == name {
-			return &term{op: op, what: f.fact}
+			return p.arena.term(term{op: op, what: f.fact})
 		}
 	}
 	names := make([]string, len(facts))
@@ -176,11 +176,11 @@ func (p *parser) fact(l lexeme, op operator, value string) *term {
 		names[i] = f.name
 	}
 	p.report(factProblem(l, l.name(p.rule()), value, names))
-	return &term{op: op}
+	return p.arena.term(term{op: op})
 }
 
 func (p *parser) followers(l lexeme, name, value string) *term {
-	t := &term{op: opFollowers, high: math.MaxInt64}
+	t := p.arena.term(term{op: opFollowers, high: math.MaxInt64})
 	from, to, isRange := strings.Cut(value, "..")
 	ok := from != "" || to != ""
 	if isRange && name == minFollowers {
@@ -211,5 +211,5 @@ func (p *parser) sample(l lexeme, value string) *term {
 	case p.negated > 0:
 		p.report(sampleNegatedProblem(l, value))
 	}
-	return &term{op: opSample, low: n}
+	return p.arena.term(term{op: opSample, low: n})
 }

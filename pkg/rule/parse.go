@@ -13,9 +13,11 @@ const (
 
 // Parse reads a rule. It gives all that it finds wrong, in the order of the
 // rule, and warnings. The expression is nil when one of them is an error.
-func Parse(value string) (*Expr, []Problem) {
-	p := parser{lexer: lexer{rule: value}}
-	p.lexer.problem = p.report
+func Parse(value string) (*Expr, []Problem) { return parse(new(arena), value) }
+
+// parse reads a rule in an arena, in which the expression lives.
+func parse(a *arena, value string) (*Expr, []Problem) {
+	p := a.newParser(value)
 	if len(value) > MaxLength {
 		p.report(tooLongProblem(value))
 	}
@@ -23,9 +25,10 @@ func Parse(value string) (*Expr, []Problem) {
 		return nil, p.problems
 	}
 	p.advance()
-	expr := &Expr{value: value, root: p.whole()}
+	expr := &a.expr
+	*expr = Expr{value: value, root: p.whole()}
 	if !failed(p.problems) {
-		expr.normal = normal(expr.root, false)
+		expr.normal = a.normal(expr.root, false)
 		p.problems = append(p.problems, check(expr.normal, value)...)
 	}
 	sortProblems(p.problems)
@@ -41,12 +44,23 @@ func Check(value string) (*Expr, []Problem) { return Parse(value) }
 // parser builds the tree by recursive descent. An error does not stop it: it
 // goes on as if the culprit were a term, or were not there.
 type parser struct {
+	arena    *arena
 	lexer    lexer
 	current  lexeme
 	problems []Problem
 	depth    int
 	terms    int
 	negated  int // how many minuses stand around
+}
+
+func (a *arena) newParser(value string) *parser {
+	p := &a.parser
+	report := p.lexer.problem
+	if report == nil {
+		report = p.report
+	}
+	*p = parser{arena: a, lexer: lexer{rule: value, problem: report}}
+	return p
 }
 
 func (p *parser) report(problem Problem) { p.problems = append(p.problems, problem) }
@@ -57,33 +71,37 @@ func (p *parser) rule() string { return p.lexer.rule }
 
 // whole reads the rule to its end, over parentheses that were never opened.
 func (p *parser) whole() *node {
-	var parts []*node
+	first := len(p.arena.openNodes)
 	for {
-		if n := p.or(); n != nil {
-			parts = append(parts, n)
-		}
+		p.add(p.or())
 		if p.current.kind == lexEnd {
 			break
 		}
 		p.report(unopenedProblem(p.current))
 		p.advance()
 	}
-	if len(parts) == 0 && len(p.problems) == 0 {
+	n := p.join(nodeAnd, first)
+	if n == nil && len(p.problems) == 0 {
 		p.report(emptyProblem(0, len(p.rule()), "The rule is empty."))
 	}
-	return join(nodeAnd, parts)
+	return n
+}
+
+// add puts n, if it is not nil, at the end of the list that is being made.
+func (p *parser) add(n *node) {
+	if n != nil {
+		p.arena.openNodes = append(p.arena.openNodes, n)
+	}
 }
 
 // or reads ANDs with OR between them; nil if there is no term at all.
 func (p *parser) or() *node {
-	var branches []*node
+	first := len(p.arena.openNodes)
 	left := p.and()
 	for {
-		if left != nil {
-			branches = append(branches, left)
-		}
+		p.add(left)
 		if p.current.kind != lexOr {
-			return join(nodeOr, branches)
+			return p.join(nodeOr, first)
 		}
 		or := p.current
 		p.advance()
@@ -97,17 +115,17 @@ func (p *parser) or() *node {
 
 // and reads terms and groups side by side; nil if there are none.
 func (p *parser) and() *node {
-	var parts []*node
+	first := len(p.arena.openNodes)
 	afterPart := false
 	for {
 		switch p.current.kind {
 		case lexEnd, lexClose, lexOr:
-			return join(nodeAnd, parts)
+			return p.join(nodeAnd, first)
 		case lexAnd:
 			p.explicitAnd(afterPart)
 			afterPart = false
 		default:
-			parts = append(parts, p.unary())
+			p.add(p.unary())
 			afterPart = true
 		}
 	}
@@ -136,13 +154,15 @@ func (p *parser) unary() *node {
 	case lexDanglingMinus:
 		p.report(danglingMinusProblem(minus))
 		p.advance()
-		return &node{kind: nodeTerm, term: new(term), start: minus.start, end: minus.end}
+		return p.arena.nodes.one(node{kind: nodeTerm, term: new(term), start: minus.start, end: minus.end})
 	case lexMinus:
 		p.advance()
 		p.negated++
 		kid := p.operand()
 		p.negated--
-		return &node{kind: nodeNot, kids: []*node{kid}, start: minus.start, end: kid.end}
+		kids := p.arena.nodeLists.take(1)
+		kids[0] = kid
+		return p.arena.nodes.one(node{kind: nodeNot, kids: kids, start: minus.start, end: kid.end})
 	}
 	return p.operand()
 }
@@ -156,7 +176,7 @@ func (p *parser) operand() *node {
 	if p.terms == MaxTerms+1 {
 		p.report(tooManyProblem(l))
 	}
-	n := &node{kind: nodeTerm, term: p.term(l), start: l.start, end: l.end}
+	n := p.arena.nodes.one(node{kind: nodeTerm, term: p.term(l), start: l.start, end: l.end})
 	n.term.start, n.term.end = l.start, l.end
 	p.advance()
 	return n
@@ -189,14 +209,18 @@ func (p *parser) group() *node {
 	return n
 }
 
-// join makes one node of several of a kind, without a node for a single one;
-// nil of none.
-func join(kind nodeKind, kids []*node) *node {
+// join makes one node of those that were added from first on, without a node
+// for a single one; nil of none.
+func (p *parser) join(kind nodeKind, first int) *node {
+	kids := p.arena.openNodes[first:]
+	p.arena.openNodes = p.arena.openNodes[:first]
 	switch len(kids) {
 	case 0:
 		return nil
 	case 1:
 		return kids[0]
 	}
-	return &node{kind: kind, kids: kids, start: kids[0].start, end: kids[len(kids)-1].end}
+	return p.arena.nodes.one(node{
+		kind: kind, kids: p.arena.nodeLists.list(kids), start: kids[0].start, end: kids[len(kids)-1].end,
+	})
 }

@@ -67,15 +67,19 @@ var operatorCodes = map[operator]code{
 	opFollowers: codeFollowers, opSample: codeSample,
 }
 
-// compile makes the program of a rule.
-func compile(b *branch) program {
-	var c compiler
-	return program(c.branch(nil, b))
+// compile makes the program of a rule, and place for its regular expressions,
+// which are kept compiled beside it.
+func (a *arena) compile(b *branch) (program, *regexps) {
+	c := compiler{arena: a}
+	a.program = c.branch(a.program[:0], b)
+	return program(a.program), newRegexps(c.regexps)
 }
 
-// compiler counts the regular expressions of a rule, which are kept compiled
-// beside the program.
-type compiler struct{ regexps int }
+// compiler counts the regular expressions of a rule.
+type compiler struct {
+	arena   *arena
+	regexps int
+}
 
 // branch appends the program of b. The parts of an AND or OR are ordered by
 // cost.
@@ -87,13 +91,21 @@ func (x *compiler) branch(dst []byte, b *branch) []byte {
 	if b.kind == nodeOr {
 		c = codeOr
 	}
-	kids := slices.Clone(b.kids)
+	kids := x.arena.kids.list(b.kids)
 	slices.SortStableFunc(kids, func(x, y *branch) int { return cmp.Compare(x.code(), y.code()) })
-	var body []byte
+	dst = append(dst, byte(c))
+	body := len(dst)
 	for _, kid := range kids {
-		body = x.branch(body, kid)
+		dst = x.branch(dst, kid)
 	}
-	return appendNode(dst, c, false, body)
+	return insertLength(dst, body)
+}
+
+// insertLength puts the length of what dst has from body on in front of it.
+func insertLength(dst []byte, body int) []byte {
+	var scratch [binary.MaxVarintLen64]byte
+	length := binary.AppendUvarint(scratch[:0], uint64(len(dst)-body))
+	return slices.Insert(dst, body, length...)
 }
 
 func (b *branch) code() code {
@@ -110,26 +122,21 @@ func (b *branch) code() code {
 	return codePhrase
 }
 
-func appendNode(dst []byte, c code, negated bool, body []byte) []byte {
-	if negated {
-		c |= codeNegated
-	}
-	dst = append(dst, byte(c))
-	dst = binary.AppendUvarint(dst, uint64(len(body)))
-	return append(dst, body...)
-}
-
 func (x *compiler) term(dst []byte, b *branch) []byte {
-	var scratch [64]byte
-	body := scratch[:0]
-	if c := b.code(); c == codeRegexp {
-		body = append(body, word{marked: b.term.marked}.flags(), byte(x.regexps))
-		body = append(body, b.term.value...)
+	c, negated := b.code(), code(0)
+	if b.negated {
+		negated = codeNegated
+	}
+	dst = append(dst, byte(c|negated))
+	body := len(dst)
+	if c == codeRegexp {
+		dst = append(dst, word{marked: b.term.marked}.flags(), byte(x.regexps))
+		dst = append(dst, b.term.value...)
 		x.regexps++
 	} else {
-		body = b.term.body(body, c)
+		dst = b.term.body(dst, c)
 	}
-	return appendNode(dst, b.code(), b.negated, body)
+	return insertLength(dst, body)
 }
 
 func (t *term) body(dst []byte, c code) []byte {

@@ -24,8 +24,10 @@ func checkMeaning(t *testing.T, d dice, value string) {
 	case again.Canonical() != canonical:
 		t.Errorf("canonical form %q of %q has the canonical form %q", canonical, value, again.Canonical())
 	}
-	normalForm := normal(expr.root, false)
-	unpacked := compile(normalForm).branch()
+	a := new(arena)
+	normalForm := a.normal(expr.root, false)
+	compiled, _ := a.compile(normalForm)
+	unpacked := a.unpack(compiled)
 	for range 5 {
 		n := newNaive(d.event())
 		want := n.eval(expr.root)

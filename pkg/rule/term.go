@@ -47,18 +47,18 @@ func (p *parser) bare(l lexeme) *term {
 	case "or", "and", "not":
 		p.report(lowercaseProblem(l, text))
 	}
-	t := &term{op: opText, words: p.words(l, text)}
+	t := p.arena.term(term{op: opText, words: p.words(l, text)})
 	return t
 }
 
 // tag reads #tag, $CASH and @handle.
 func (p *parser) tag(l lexeme, op operator, name string) *term {
 	name = strings.TrimRight(name, trailing)
-	t := &term{op: op, value: token.FoldName(name)}
+	t := p.arena.term(term{op: op, value: token.FoldName(name)})
 	switch {
 	case strings.Contains(name, "*"):
 		p.report(starProblem(l.start, l.end))
-	case len(token.Cut(nil, name)) == 0:
+	case len(p.arena.cut(name)) == 0:
 		p.report(noTagProblem(l, l.text(p.rule())))
 	}
 	return t
@@ -67,8 +67,13 @@ func (p *parser) tag(l lexeme, op operator, name string) *term {
 // words cuts the text of a term into words; a star at its end makes a prefix of
 // the last one.
 func (p *parser) words(l lexeme, text string) []word {
-	if isPlainWord(text) {
-		return []word{{form: strings.ToLower(text)}}
+	if n := countPlainWords(text); n > 0 {
+		words := p.arena.words.take(n)
+		rest := strings.ToLower(text)
+		for i := range words {
+			words[i].form, rest, _ = strings.Cut(rest, " ")
+		}
+		return words
 	}
 	text = strings.TrimRightFunc(text, isSpace)
 	text, prefix := strings.CutSuffix(text, "*")
@@ -76,8 +81,8 @@ func (p *parser) words(l lexeme, text string) []word {
 		p.report(starProblem(l.start, l.end))
 		return nil
 	}
-	tokens := token.Cut(nil, text)
-	words := wordsOf(tokens)
+	tokens := p.arena.cut(text)
+	words := p.arena.wordsOf(tokens)
 	switch {
 	case len(words) == 0 && prefix:
 		p.report(starProblem(l.start, l.end))
@@ -89,15 +94,26 @@ func (p *parser) words(l lexeme, text string) []word {
 	return words
 }
 
-// isPlainWord reports whether text is one token for certain: letters and digits
-// of ASCII, which most rules are made of.
-func isPlainWord(text string) bool {
+// countPlainWords counts the words of a text that most rules are made of:
+// letters and digits of ASCII, with one space between two words. Each is one
+// token for certain. 0 of another text.
+func countPlainWords(text string) int {
+	words, space := 1, true
 	for i := range len(text) {
-		if c := text[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') {
-			return false
+		switch c := text[i]; {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9':
+			space = false
+		case c == ' ' && !space:
+			words++
+			space = true
+		default:
+			return 0
 		}
 	}
-	return text != ""
+	if space {
+		return 0
+	}
+	return words
 }
 
 // prefix makes the last of words a prefix. Between it and the star stands only
@@ -123,7 +139,7 @@ func (p *parser) prefix(l lexeme, words []word, between string) {
 
 // quoted reads "some words" and "some words"~N.
 func (p *parser) quoted(l lexeme) *term {
-	t := &term{op: opText, words: p.words(l, l.value(p.rule()))}
+	t := p.arena.term(term{op: opText, words: p.words(l, l.value(p.rule()))})
 	_, suffix, near := strings.Cut(p.rule()[l.valueEnd:l.end], "~")
 	if !near {
 		return t
@@ -150,7 +166,7 @@ func isDecimal(s string) bool {
 }
 
 func (p *parser) regexp(l lexeme) *term {
-	t := &term{op: opRegexp, value: l.value(p.rule())}
+	t := p.arena.term(term{op: opRegexp, value: l.value(p.rule())})
 	if l.bad {
 		return t
 	}

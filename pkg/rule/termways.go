@@ -9,24 +9,24 @@ import (
 	"riffle/pkg/rule/token"
 )
 
-// ways gives the ways to satisfy a selective term: one, but for a regular
+// termWays gives the ways to satisfy a selective term: one, but for a regular
 // expression that begins with a choice.
-func (t *term) ways(known knowledge) []way {
+func (a *arena) termWays(t *term, known knowledge) []way {
 	switch t.op {
 	case opText:
-		return []way{{conditions: textConditions(t.words, known), whole: len(t.words) == 1 && t.words[0].isKey()}}
+		return a.way(len(t.words) == 1 && t.words[0].isKey(), a.textConditions(t.words, known)...)
 	case opNear:
-		return []way{{conditions: wordConditions(t.words, known)}}
+		return a.way(false, a.wordConditions(t.words, known)...)
 	case opURL:
-		return []way{{conditions: known.correct(linkConditions(t.words))}}
+		return a.way(false, known.correct(a.linkConditions(t.words))...)
 	case opContains:
-		return []way{{conditions: []condition{gramCondition(t.value, t.marked, known)}}}
+		return a.oneCondition(false, gramCondition(t.value, t.marked, known))
 	case opRegexp:
-		return t.regexpWays(known)
+		return a.regexpWays(t, known)
 	}
-	return []way{{
-		conditions: known.correct([]condition{keyCondition(nameKeys[t.op], t.value, t.chance(), true)}), whole: true,
-	}}
+	c := keyCondition(nameKeys[t.op], t.value, t.chance(), true)
+	c.chance = known.chance(c.hash, c.chance)
+	return a.oneCondition(true, c)
 }
 
 var nameKeys = map[operator]keyKind{
@@ -39,8 +39,8 @@ func (w word) isKey() bool {
 	return !w.prefix && (!w.run || utf8.RuneCountInString(w.form) == 1)
 }
 
-func wordConditions(words []word, known knowledge) []condition {
-	conditions := make([]condition, len(words))
+func (a *arena) wordConditions(words []word, known knowledge) []condition {
+	conditions := a.conditions.take(len(words))
 	for i, w := range words {
 		conditions[i] = w.condition(known)
 		conditions[i].exact = len(words) == 1 && w.isKey()
@@ -49,13 +49,13 @@ func wordConditions(words []word, known knowledge) []condition {
 }
 
 // textConditions adds neighbours that are common each, but less so together.
-func textConditions(words []word, known knowledge) []condition {
-	conditions := wordConditions(words, known)
+func (a *arena) textConditions(words []word, known knowledge) []condition {
+	conditions := a.wordConditions(words, known)
 	for i := 1; i < len(words); i++ {
 		if words[i-1].isCommon() && words[i].isCommon() {
-			a, b := &conditions[i-1], &conditions[i]
+			x, y := &conditions[i-1], &conditions[i]
 			conditions = append(conditions, condition{
-				hash: rowHash(a.hash, b.hash), chance: a.chance * b.chance, kind: keyRow,
+				hash: rowHash(x.hash, y.hash), chance: x.chance * y.chance, kind: keyRow,
 			})
 		}
 	}
@@ -133,8 +133,8 @@ func pairHash(first, second rune) uint64 {
 	return keyPair.hash(uint64(first)<<32 | uint64(second))
 }
 
-func linkConditions(words []word) []condition {
-	conditions := make([]condition, len(words))
+func (a *arena) linkConditions(words []word) []condition {
+	conditions := a.conditions.take(len(words))
 	for i, w := range words {
 		switch {
 		case w.run:
@@ -188,14 +188,15 @@ func gramHash(kind keyKind, gram string) uint64 {
 }
 
 // regexpWays asks for a text that every match holds, or for one of several.
-func (t *term) regexpWays(known knowledge) []way {
+func (a *arena) regexpWays(t *term, known knowledge) []way {
 	texts := requiredTexts(t.regexp.tree)
 	if len(texts) == 0 {
-		return []way{{conditions: []condition{everyCondition()}}}
+		return a.oneCondition(false, everyCondition())
 	}
-	ways := make([]way, len(texts))
+	ways := a.ways.take(len(texts))
 	for i, text := range texts {
-		ways[i].conditions = []condition{gramCondition(text, t.marked, known)}
+		ways[i].conditions = a.conditions.take(1)
+		ways[i].conditions[0] = gramCondition(text, t.marked, known)
 	}
 	return ways
 }

@@ -27,6 +27,7 @@ type edit struct {
 	number uint32
 	known  *measured
 	path   []uint64 // the conditions down to where the edit is at work
+	arena  arena    // of rules that are filed already
 }
 
 // insert files f under the conditions of a way, of which the path is done.
@@ -57,7 +58,7 @@ func (e *edit) insert(t *table, f *Filed, w way) {
 // insertAlong files a rule at the end of the path, by all its ways that go
 // along it.
 func (e *edit) insertAlong(n *treeNode, f *Filed) {
-	for _, w := range f.ways(e.known) {
+	for _, w := range f.ways(&e.arena, e.known) {
 		if w.goesAlong(e.path) {
 			e.insertNode(n, f, w)
 		}

@@ -1,75 +1,85 @@
 package rule
 
-// branch makes the tree again that a program was compiled from, but for where
+// unpack makes the tree again that a program was compiled from, but for where
 // its parts stand in the rule.
-func (p program) branch() *branch {
+func (a *arena) unpack(p program) *branch {
 	in, _ := p.first()
-	return in.branch()
+	return a.unpackOne(in)
 }
 
-func (in instruction) branch() *branch {
+func (a *arena) unpackOne(in instruction) *branch {
 	if in.code != codeAnd && in.code != codeOr {
-		return &branch{term: in.term(), negated: in.negated}
+		return a.branches.one(branch{term: a.term(a.unpackTerm(in)), negated: in.negated})
 	}
-	b := &branch{kind: nodeAnd}
+	b := a.branches.one(branch{kind: nodeAnd})
 	if in.code == codeOr {
 		b.kind = nodeOr
 	}
+	first := len(a.openKids)
 	for rest := in.body; len(rest) > 0; {
 		in, rest = rest.first()
-		b.kids = append(b.kids, in.branch())
+		a.openKids = append(a.openKids, a.unpackOne(in))
 	}
-	return b
+	return a.close(b, first)
 }
 
-func (in instruction) term() *term {
+func (a *arena) unpackTerm(in instruction) term {
 	switch in.code {
 	case codeWord:
-		return &term{op: opText, words: []word{in.body.single().word()}}
+		words := a.words.take(1)
+		words[0] = in.body.single().word()
+		return term{op: opText, words: words}
 	case codePhrase:
-		return &term{op: opText, words: in.body.words()}
+		return term{op: opText, words: a.unpackWords(in.body)}
 	case codeURL:
-		return &term{op: opURL, words: in.body.words()}
+		return term{op: opURL, words: a.unpackWords(in.body)}
 	case codeNear:
-		return &term{op: opNear, within: int(in.body[0]), words: in.body[1:].words()}
+		return term{op: opNear, within: int(in.body[0]), words: a.unpackWords(in.body[1:])}
 	case codeContains:
 		w := in.body.single()
-		return &term{op: opContains, value: w.form, marked: w.is(flagMarked)}
+		return term{op: opContains, value: w.form, marked: w.is(flagMarked)}
 	case codeRegexp:
 		return in.body.regexpTerm()
 	case codeFact:
 		return factTerm(fact(in.body[0]))
 	case codeFollowers:
 		low, high := in.body.followers()
-		return &term{op: opFollowers, low: low, high: high}
+		return term{op: opFollowers, low: low, high: high}
 	case codeSample:
-		return &term{op: opSample, low: int64(in.body[0])}
+		return term{op: opSample, low: int64(in.body[0])}
 	}
-	return &term{op: codeOperators[in.code], value: string(in.body)}
+	return term{op: codeOperators[in.code], value: string(in.body)}
 }
 
-func (p program) regexpTerm() *term {
+func (p program) regexpTerm() term {
 	marked, _, pattern := p.pattern()
-	t := &term{op: opRegexp, value: pattern, marked: marked}
+	t := term{op: opRegexp, value: pattern, marked: marked}
 	t.regexp, _ = parseRegexp(pattern) // it was read before
 	return t
 }
 
-func factTerm(f fact) *term {
+func factTerm(f fact) term {
 	if f < factLinks {
-		return &term{op: opIs, what: f}
+		return term{op: opIs, what: f}
 	}
-	return &term{op: opHas, what: f}
+	return term{op: opHas, what: f}
 }
 
-func (p program) words() []word {
-	var words []word
-	for len(p) > 0 {
+func (a *arena) unpackWords(p program) []word {
+	words := a.words.take(p.countWords())
+	for i := range words {
 		var w packedWord
 		w, p = p.word()
-		words = append(words, w.word())
+		words[i] = w.word()
 	}
 	return words
+}
+
+func (p program) countWords() (n int) {
+	for ; len(p) > 0; n++ {
+		_, p = p.word()
+	}
+	return n
 }
 
 func (w packedWord) word() word {
