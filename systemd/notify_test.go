@@ -14,11 +14,30 @@ import (
 // patience bounds every wait for a process; no test waits for it to pass.
 const patience = 90 * time.Second
 
-// TestNotifySocket plays the service manager for a real filter whose neighbours
-// are all away: it is ready, says what it waits for, feeds the watchdog, and
-// tells that it stops.
+// TestNotifySocket plays the service manager for real stages whose neighbours are
+// all away: each is ready, says what it does, feeds the watchdog, and tells that it
+// stops.
 func TestNotifySocket(t *testing.T) {
 	t.Parallel()
+	const buffer, store = "redis://127.0.0.1:1/0", "mysql://u:p@127.0.0.1:1/db"
+	for _, tt := range []struct {
+		binary string
+		args   []string
+		status string
+	}{
+		{"riffle-ingest", []string{"--buffer", buffer, "--source", "sim:"}, "ingest sim is"},
+		{"riffle-filter", []string{"--buffer", buffer, "--store", store}, "filter is loading"},
+		{"riffle-api", []string{"--buffer", buffer, "--store", store, "--listen", "127.0.0.1:0"}, "api is running"},
+	} {
+		t.Run(tt.binary, func(t *testing.T) {
+			t.Parallel()
+			notifies(t, tt.binary, tt.args, tt.status)
+		})
+	}
+}
+
+func notifies(t *testing.T, binary string, args []string, status string) {
+	t.Helper()
 	dir := t.TempDir()
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 	if err != nil {
@@ -27,8 +46,7 @@ func TestNotifySocket(t *testing.T) {
 	t.Cleanup(func() { _ = manager.Close() })
 
 	var said bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), "riffle-filter"),
-		"--buffer", "redis://127.0.0.1:1/0", "--store", "mysql://u:p@127.0.0.1:1/db", "--state", dir, "--debug-listen", "off")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), binary), append(args, "--state", dir, "--debug-listen", "off")...)
 	cmd.Env = []string{"NOTIFY_SOCKET=" + manager.LocalAddr().String(), "WATCHDOG_USEC=200000"}
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
@@ -51,7 +69,7 @@ func TestNotifySocket(t *testing.T) {
 		}
 	}
 	await("READY=1")
-	await("STATUS=filter is loading")
+	await("STATUS=" + status)
 	await("WATCHDOG=1")
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ type API struct {
 	stage    *api.API
 	listener net.Listener
 	beats    []daemon.Part // none without a buffer to leave them in
+	probe    daemon.Part
 }
 
 // NewAPI makes the stage that answers users, and listens. buffer is nil where
@@ -59,7 +60,7 @@ func (p *Process) NewAPI(ctx context.Context, c *config.Web, at *config.Store, s
 		return nil, errors.Join(err, listener.Close())
 	}
 	p.Log.Info("api answers", zap.String("address", listener.Addr().String()))
-	return &API{stage, listener, beats}, nil
+	return &API{stage, listener, beats, p.probePart(listener.Addr(), c.TLSCert != "")}, nil
 }
 
 // Addr is where the stage listens.
@@ -68,7 +69,7 @@ func (a *API) Addr() net.Addr { return a.listener.Addr() }
 // Parts are the stage itself.
 func (a *API) Parts() []daemon.Part {
 	serve := func(ctx context.Context) error { return a.stage.Serve(ctx, a.listener, apiDrain) }
-	return append([]daemon.Part{{Name: "api", Run: a.stage.Run}, {Name: "api listener", Run: serve}}, a.beats...)
+	return append([]daemon.Part{{Name: "api", Run: a.stage.Run}, {Name: "api listener", Run: serve}, a.probe}, a.beats...)
 }
 
 // SchemaPart ends the process when the store, once it answers, has another

@@ -28,35 +28,49 @@ const (
 	beatTimeout = time.Second
 	// silentAfter is when a stage that has said nothing is shown as silent.
 	silentAfter = 5 * beatEvery
-	// stuckAfter is when a stage that has told nothing of itself is held to stand
+	// stuckAfter is when a stage that does not answer for itself is held to stand
 	// still. It is longer than a drain.
 	stuckAfter = 30 * time.Second
 )
 
-// pulse is when a stage last told of itself, and what. Whether the sign of life
-// could be left does not matter: an outage is no reason to be restarted.
-type pulse struct {
+// lastBeat is when a stage last answered for itself, and what. Whether the sign of
+// life could be left does not matter: an outage is no reason to be restarted.
+type lastBeat struct {
 	nanos atomic.Int64
 	line  atomic.Value // a string
 }
 
-func (p *pulse) beat() { p.nanos.Store(time.Now().UnixNano()) }
+func (b *lastBeat) now() { b.nanos.Store(time.Now().UnixNano()) }
 
-// turning reports whether all stages of the process tell of themselves.
-func (p *Process) turning() bool {
-	for _, pulse := range p.pulses {
-		if time.Since(time.Unix(0, pulse.nanos.Load())) > stuckAfter {
-			return false
+// turning reports at a time, which is now, whether the loops of all stages of the
+// process turn and the stages answer for themselves. It says in the log when that
+// changes.
+func (p *Process) turning(now time.Time) bool {
+	var stuck []string
+	for _, loops := range p.loops {
+		stuck = append(stuck, loops(now)...)
+	}
+	for _, b := range p.pulses {
+		if now.Sub(time.Unix(0, b.nanos.Load())) > stuckAfter {
+			stuck = append(stuck, "sign of life")
 		}
 	}
-	return true
+	names := strings.Join(stuck, ", ")
+	if said, _ := p.stuck.Swap(names).(string); said != names {
+		if names == "" {
+			p.Log.Warn("loops turn again", zap.String("loops", said))
+		} else {
+			p.Log.Error("loops stand still; under systemd the process is ended and started again", zap.String("loops", names))
+		}
+	}
+	return names == ""
 }
 
 // tellManager shows the service manager what the stages of the process do.
 func (p *Process) tellManager() {
 	var lines []string
-	for _, pulse := range p.pulses {
-		if line, ok := pulse.line.Load().(string); ok {
+	for _, b := range p.pulses {
+		if line, ok := b.line.Load().(string); ok {
 			lines = append(lines, line)
 		}
 	}
@@ -81,9 +95,9 @@ func summary(b *control.Beat) string {
 // the stage tells of itself.
 func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.Beat)) daemon.Part {
 	log := p.Log.With(zap.String(obs.Component, "control"))
-	pulse := new(pulse)
-	pulse.beat()
-	p.pulses = append(p.pulses, pulse)
+	last := new(lastBeat)
+	last.now()
+	p.pulses = append(p.pulses, last)
 	beat := func(ctx context.Context, state string) {
 		b := control.Beat{
 			Instance: p.Instance + "-" + stage, Stage: stage, Name: name, Host: p.Host, PID: os.Getpid(),
@@ -96,7 +110,7 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 			b.State = state
 		}
 		b.Notices = slices.Concat(b.Notices, p.crashNotices(), p.roomNotices())
-		pulse.line.Store(summary(&b))
+		last.line.Store(summary(&b))
 		p.tellManager()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 		defer cancel()
@@ -104,7 +118,7 @@ func (p *Process) BeatPart(stage, name string, board Board, fill func(*control.B
 			// The stage itself says when the buffer is away; this one is due again.
 			log.Debug("sign of life not left", zap.NamedError(obs.Error, err))
 		}
-		pulse.beat()
+		last.now()
 	}
 	return daemon.Part{Name: stage + " sign of life", Run: func(ctx context.Context) error {
 		beat(ctx, stateRunning)

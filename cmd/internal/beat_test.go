@@ -86,13 +86,13 @@ func TestTurning(t *testing.T) {
 
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if !p.turning() {
+		if !p.turning(time.Now()) {
 			t.Error("while the board is away: got not turning")
 		}
 		stand.Store(true)
 		time.Sleep(stuckAfter + 2*beatEvery)
 		synctest.Wait()
-		if p.turning() {
+		if p.turning(time.Now()) {
 			t.Error("while the stage does not answer: got turning")
 		}
 		close(stuck)

@@ -38,6 +38,7 @@ func (p *Process) FilterParts(f Filtering) []daemon.Part {
 		Taker:  f.Buffer, Writer: f.Store, Rules: f.Store, Recent: f.Buffer.Recent, Ledger: f.Store, Log: p.Log, Registerer: p.Registry, StoreAll: bool(f.StoreAll),
 		Allowance: int64(f.Allowance),
 	})
+	p.loops = append(p.loops, stage.Stuck)
 	checked := make(chan struct{})
 	run := func(ctx context.Context) error {
 		if err := AwaitSchema(ctx, f.Setting, f.Store, p.Log); err != nil {

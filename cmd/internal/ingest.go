@@ -65,6 +65,7 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 	if err != nil {
 		return nil, err
 	}
+	p.loops = append(p.loops, stage.Stuck)
 	watch, err := p.newWatch(in, stage)
 	if err != nil {
 		return nil, err

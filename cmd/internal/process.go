@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,8 +34,12 @@ type Process struct {
 	State control.State
 
 	frame  daemon.Frame
-	pulses []*pulse
-	gates  []gate
+	pulses []*lastBeat
+	// loops name those of the stages that stand still, and stuck is what they named
+	// last.
+	loops []func(now time.Time) []string
+	stuck atomic.Value // a string
+	gates []gate
 	// crashes are those of the runs before.
 	crashes control.Crashes
 	rooms   []*room
@@ -61,7 +66,7 @@ func NewProcess(ctx context.Context, c *config.Process, environ []string, stderr
 		State:    control.State(c.State),
 	}
 	p.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	p.frame = daemon.Frame{Log: log, Notifier: daemon.NewNotifier(environ), Health: &daemon.Health{Turning: p.turning, Paused: p.paused}}
+	p.frame = daemon.Frame{Log: log, Notifier: daemon.NewNotifier(environ), Health: &daemon.Health{Turning: func() bool { return p.turning(time.Now()) }, Paused: p.paused}}
 	return p, p.listen(ctx, &c.DebugListen)
 }
 

@@ -18,3 +18,15 @@ func (f *Filter) BreakMatchers(forGood bool) {
 		}
 	}
 }
+
+// HangJudges makes judging wait for a channel at every event that is no deletion.
+func (f *Filter) HangJudges(until <-chan struct{}) {
+	for _, j := range f.judges {
+		fresh := j.fresh
+		j.matcher = nil
+		j.fresh = func() *rule.Matcher {
+			<-until
+			return fresh()
+		}
+	}
+}

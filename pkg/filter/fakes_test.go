@@ -385,6 +385,20 @@ func (s *store) RulesSince(_ context.Context, number int64, limit int) ([]rule.R
 	return since(s.rules, number, limit, func(r rule.Rule) int64 { return r.Number }), s.readErr
 }
 
+func (s *store) RuleNumber(context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.number, s.readErr
+}
+
+func (s *store) RulesInForce(_ context.Context, after int64, limit int) ([]rule.Rule, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live := slices.DeleteFunc(slices.Clone(s.rules), func(r rule.Rule) bool { return r.Gone || !r.Enabled && r.FloodedAt.IsZero() })
+	slices.SortFunc(live, func(a, b rule.Rule) int { return cmp.Compare(a.ID, b.ID) })
+	return since(live, after, limit, func(r rule.Rule) int64 { return r.ID }), s.readErr
+}
+
 func (s *store) LinksSince(_ context.Context, number int64, limit int) ([]auth.Link, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
 	"riffle/pkg/pause"
+	"riffle/pkg/pulse"
 	"riffle/pkg/retry"
 	"riffle/pkg/rule"
 )
@@ -51,9 +52,11 @@ type Writer interface {
 	Ping(ctx context.Context) error
 }
 
-// Rules tells what changed since a number, ordered by number, what is gone
-// included.
+// Rules tells which rules are in force, by ascending id, and what changed since a
+// number, by number, what is gone included.
 type Rules interface {
+	RuleNumber(ctx context.Context) (int64, error)
+	RulesInForce(ctx context.Context, after int64, limit int) ([]rule.Rule, error)
 	RulesSince(ctx context.Context, number int64, limit int) ([]rule.Rule, error)
 	LinksSince(ctx context.Context, number int64, limit int) ([]auth.Link, error)
 }
@@ -113,6 +116,8 @@ type Filter struct {
 	tally    *tally
 	guard    *floodGuard
 	status   status
+	pulse    *pulse.Pulse
+	turns    *pulse.Loop
 	jobs     sync.Pool
 	// away says that the last shift ended because the store failed. Only Run's
 	// goroutine uses it.
@@ -127,8 +132,6 @@ type Filter struct {
 func New(c Config) *Filter {
 	log := c.Log.With(zap.String(obs.Component, "filter"))
 	f := &Filter{
-		taker:    c.Taker,
-		writer:   c.Writer,
 		recent:   c.Recent,
 		ledger:   c.Ledger,
 		gate:     cmp.Or[Switch](c.Switch, pause.Never{}),
@@ -138,13 +141,16 @@ func New(c Config) *Filter {
 		jobs:     sync.Pool{New: func() any { return newJob() }},
 	}
 	f.doubt.Store(true)
+	f.pulse = pulse.New()
+	f.turns = f.pulse.Loop("shift")
+	f.taker, f.writer = heardTaker{c.Taker, f.turns}, heardWriter{c.Writer, f.turns}
 	f.guard = newFloodGuard(c.Writer, log, f.counters, cmp.Or(c.Allowance, DefaultAllowance))
 	f.status.begin(time.Now())
 	f.rules = newRuleset(c.Rules, log, f.counters, &f.status)
 	sample := newSampler(sampleQuota)
-	for range runtime.GOMAXPROCS(0) {
+	for i := range runtime.GOMAXPROCS(0) {
 		f.judges = append(f.judges, &judge{
-			matcher: f.rules.index.NewMatcher(), fresh: f.rules.index.NewMatcher, log: log, counters: f.counters, links: f.rules.links, sample: sample, storeAll: c.StoreAll,
+			pulse: f.pulse.Loop(fmt.Sprint("judge ", i)), matcher: f.rules.index.NewMatcher(), fresh: f.rules.index.NewMatcher, log: log, counters: f.counters, links: f.rules.links, sample: sample, storeAll: c.StoreAll,
 		})
 	}
 	return f
@@ -181,10 +187,12 @@ func (f *Filter) Run(ctx context.Context) error {
 // shifts runs one shift after the other, but for pauses, until ctx ends or one
 // fails for good.
 func (f *Filter) shifts(ctx context.Context) error {
+	defer f.turns.Rest()
 	for ctx.Err() == nil {
+		f.turns.Rest()
 		open, end, err := f.pass(ctx)
 		if err != nil {
-			return nil //nolint:nilerr // stopped as asked, while paused
+			return nil // stopped as asked, while paused
 		}
 		// A shift that committed something ends without an error, so that the
 		// backoff begins anew.
@@ -205,6 +213,7 @@ func (f *Filter) shifts(ctx context.Context) error {
 // Errors: transient when the store failed before anything was committed; else
 // what buffer or store answer that is not transient.
 func (f *Filter) shift(ctx context.Context) error {
+	f.turns.Within(turnTime)
 	if f.away {
 		if err := f.ping(ctx); err != nil {
 			return retry.Transient(err)
@@ -232,6 +241,11 @@ func (f *Filter) shift(ctx context.Context) error {
 func (f *Filter) ping(ctx context.Context) error {
 	return call(ctx, callTimeout, f.writer.Ping)
 }
+
+// Stuck names the loops of the stage that stand still in their own code. Waiting
+// for the buffer, the store or the operator is none of it. It may be called at any
+// time.
+func (f *Filter) Stuck(now time.Time) []string { return f.pulse.Stuck(now) }
 
 // Status tells how the filter fares.
 func (f *Filter) Status() Status {

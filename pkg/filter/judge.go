@@ -11,6 +11,7 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
+	"riffle/pkg/pulse"
 	"riffle/pkg/rule"
 )
 
@@ -34,6 +35,7 @@ type judge struct {
 	links    *links
 	sample   *sampler
 	storeAll bool
+	pulse    *pulse.Loop
 }
 
 // job is one frame being judged and what was decided. It owns all memory that
@@ -79,9 +81,13 @@ func (j *job) reset() bool {
 //
 // Errors: those of open and next.
 func (j *job) judge(d event.Delivery, g *judge) error {
+	g.pulse.Within(judgeTime)
+	defer g.pulse.Rest()
 	err := j.open(d, g)
 	for more := true; more && err == nil; {
-		more, err = j.next(g)
+		if more, err = j.next(g); j.events%judgeEvents == 0 {
+			g.pulse.Within(judgeTime)
+		}
 	}
 	return err
 }
@@ -102,6 +108,10 @@ func (j *job) open(d event.Delivery, g *judge) (err error) {
 //
 // Errors: event.ErrFrameDamaged; errPanics.
 func (j *job) next(g *judge) (more bool, err error) {
+	if j.delivery.Count >= singlyFrom { // the caller writes between events
+		g.pulse.Within(judgeTime)
+		defer g.pulse.Rest()
+	}
 	ev := j.spare()
 	more, err = j.reader.Next(ev)
 	if err != nil {

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,7 @@ const (
 	// refreshEvery leaves a change of a rule three chances to be live within
 	// the 2 s that are promised.
 	refreshEvery = 500 * time.Millisecond
-	// rulePage is how many changes one query asks for.
+	// rulePage is how many rules or changes one query asks for.
 	rulePage = 20_000
 )
 
@@ -33,6 +34,8 @@ type ruleset struct {
 	links    *links
 
 	rulesAt, linksAt int64 // the greatest numbers seen
+	loadedTo         int64 // the greatest id that load saw
+	loaded           bool  // it saw all
 	failing          bool
 	broken           map[int64]bool // rules that did not compile and were told of
 
@@ -52,7 +55,10 @@ func newRuleset(source Rules, log *zap.Logger, c *counters, s *status) *ruleset 
 func (r *ruleset) load(ctx context.Context) error {
 	start := time.Now()
 	err := retry.Do(ctx, func(ctx context.Context) error {
-		return r.refresh(ctx, r.loadRules)
+		if err := r.loadAll(ctx); err != nil {
+			return err
+		}
+		return r.refresh(ctx)
 	}, func(err error, _ time.Duration) { r.failed(err) })
 	if err != nil {
 		return err
@@ -60,6 +66,64 @@ func (r *ruleset) load(ctx context.Context) error {
 	r.succeeded()
 	r.log.Info("rules loaded", zap.Int("rules", r.index.Len()), zap.Int64(obs.ElapsedMS, time.Since(start).Milliseconds()))
 	return nil
+}
+
+// loadAll files the rules that are in force; what changed meanwhile is left to
+// refresh. After a failure it goes on where it was.
+func (r *ruleset) loadAll(ctx context.Context) error {
+	if r.loaded {
+		return nil
+	}
+	if r.loadedTo == 0 {
+		err := call(ctx, callTimeout, func(ctx context.Context) (err error) {
+			r.rulesAt, err = r.source.RuleNumber(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	for p := range r.readAhead(ctx, r.loadedTo) {
+		if p.err != nil {
+			return p.err
+		}
+		if n := len(p.rules); n > 0 {
+			r.loadedTo = p.rules[n-1].ID
+		}
+		r.loaded = len(p.rules) < rulePage
+		r.noteFloods(p.rules)
+		r.loadRules(p.rules)
+	}
+	return ctx.Err()
+}
+
+type readPage struct {
+	rules []rule.Rule
+	err   error
+}
+
+// readAhead reads pages of rules by id until the last one, an error or the end of
+// ctx. While one is filed the next is read.
+func (r *ruleset) readAhead(ctx context.Context, after int64) <-chan readPage {
+	pages := make(chan readPage)
+	go func() {
+		defer close(pages)
+		for {
+			rules, err := page(ctx, r.source.RulesInForce, after)
+			select {
+			case pages <- readPage{rules, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil || len(rules) < rulePage {
+				return
+			}
+			after = rules[len(rules)-1].ID
+		}
+	}()
+	return pages
 }
 
 // follow keeps rules and links up to date until ctx ends. While the store can't
@@ -73,7 +137,7 @@ func (r *ruleset) follow(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := r.refresh(ctx, r.applyRules); err == nil {
+		if err := r.refresh(ctx); err == nil {
 			r.succeeded()
 		} else if ctx.Err() == nil {
 			r.failed(err)
@@ -83,13 +147,13 @@ func (r *ruleset) follow(ctx context.Context) {
 }
 
 // refresh reads all changes since the last time.
-func (r *ruleset) refresh(ctx context.Context, apply func([]rule.Rule)) error {
+func (r *ruleset) refresh(ctx context.Context) error {
 	for {
 		rules, err := page(ctx, r.source.RulesSince, r.rulesAt)
 		if err != nil {
 			return err
 		}
-		apply(rules)
+		r.applyRules(rules)
 		r.noteFloods(rules)
 		if len(rules) > 0 {
 			r.rulesAt = rules[len(rules)-1].Number
@@ -113,24 +177,18 @@ func (r *ruleset) refresh(ctx context.Context, apply func([]rule.Rule)) error {
 	}
 }
 
-// page asks for one page of changes within a deadline.
-func page[T any](ctx context.Context, since func(context.Context, int64, int) ([]T, error), number int64) (changes []T, err error) {
+// page asks for what follows a number or id within a deadline.
+func page[T any](ctx context.Context, after func(context.Context, int64, int) ([]T, error), last int64) (rows []T, err error) {
 	err = call(ctx, callTimeout, func(ctx context.Context) error {
-		changes, err = since(ctx, number, rulePage)
+		rows, err = after(ctx, last, rulePage)
 		return err
 	})
-	return changes, err
+	return rows, err
 }
 
-// loadRules files many rules at once.
+// loadRules files many rules at once, and changes the slice.
 func (r *ruleset) loadRules(rules []rule.Rule) {
-	live := make([]rule.Rule, 0, len(rules))
-	for _, x := range rules {
-		if x.Enabled && !x.Gone {
-			live = append(live, x)
-		}
-	}
-	for _, e := range r.index.Load(live) {
+	for _, e := range r.index.Load(slices.DeleteFunc(rules, func(x rule.Rule) bool { return !x.Enabled })) {
 		r.tell(e.Rule, e.Err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
 	"riffle/pkg/pause"
+	"riffle/pkg/pulse"
 	"riffle/pkg/retry"
 )
 
@@ -74,6 +75,9 @@ const (
 	releaseTime = 2 * time.Second
 	// standbyPause is the time between two questions whether the name is free.
 	standbyPause = time.Second
+	// stepTime bounds one step of a loop that turns: an attempt at the buffer, or the
+	// shrinking of a chunk, on a machine with much else to do.
+	stepTime = time.Minute
 	// keepHold is how often a quiet source's writer shows that it is alive;
 	// several times within the 15 s after which a standby takes over.
 	keepHold = 4 * time.Second
@@ -120,6 +124,9 @@ type Ingest struct {
 	gapped   *sampler
 	refusals *sampler
 	diverts  *sampler
+	pulse    *pulse.Pulse
+	pushes   *pulse.Loop   // of what gives frames to the buffer or the spool
+	shrinks  []*pulse.Loop // of each worker
 }
 
 // New makes an Ingest; Run starts it.
@@ -135,7 +142,7 @@ func New(c Config) (*Ingest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ingest: register counters: %w", err)
 	}
-	return &Ingest{
+	in := &Ingest{
 		name:     c.Name,
 		source:   c.Source,
 		pusher:   c.Pusher,
@@ -153,7 +160,13 @@ func New(c Config) (*Ingest, error) {
 		gapped:   newSampler(),
 		refusals: newSampler(),
 		diverts:  newSampler(),
-	}, nil
+		pulse:    pulse.New(),
+	}
+	in.pushes = in.pulse.Loop("pushing")
+	for i := range in.workers {
+		in.shrinks = append(in.shrinks, in.pulse.Loop(fmt.Sprint("worker ", i)))
+	}
+	return in, nil
 }
 
 // Run reads the source, but for pauses, until it ends for good or ctx ends. On
@@ -164,6 +177,7 @@ func New(c Config) (*Ingest, error) {
 // Errors: the source gave up, or the buffer failed for good.
 func (in *Ingest) Run(ctx context.Context) error {
 	defer in.release(ctx)
+	defer in.pushes.Rest()
 	side, stopSide := context.WithCancel(ctx)
 	var sides sync.WaitGroup
 	sides.Go(func() { in.remember(side) })
@@ -184,7 +198,9 @@ func (in *Ingest) turns(ctx context.Context) error {
 			in.state.set(StateStopped)
 			return nil //nolint:nilerr // stopped as asked, while paused
 		}
+		in.pushes.Within(stepTime)
 		err = in.turn(open)
+		in.pushes.Rest()
 		paused := isPaused(open)
 		end()
 		if err != nil || !paused || in.Status().State == StateEnded {
@@ -247,6 +263,7 @@ func (in *Ingest) begin(ctx context.Context) (*event.Position, error) {
 func (in *Ingest) hold(ctx context.Context) (event.Position, error) {
 	outage := in.newOutage("buffer is away; position cannot be asked")
 	for waited := false; ; waited = true {
+		in.pushes.Within(stepTime)
 		var pos event.Position
 		err := retry.Do(ctx, func(ctx context.Context) (err error) {
 			pos, err = in.pusher.Position(ctx)
@@ -290,6 +307,11 @@ func (in *Ingest) Status() Status {
 	}
 	return s
 }
+
+// Stuck names the loops of the stage that stand still in their own code. Waiting
+// for the buffer, the source or the operator is none of it. It may be called at any
+// time.
+func (in *Ingest) Stuck(now time.Time) []string { return in.pulse.Stuck(now) }
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }
 

@@ -27,6 +27,7 @@ func (in *Ingest) newOutage(msg string) *outage { return &outage{in: in, msg: ms
 
 // notify is called for each failure that is tried again.
 func (o *outage) notify(err error, wait time.Duration) {
+	o.in.pushes.Within(stepTime)
 	now := time.Now()
 	full := errors.Is(err, event.ErrFull)
 	o.in.counters.retry(full)

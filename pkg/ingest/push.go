@@ -54,6 +54,7 @@ func (p *pushing) run(ctx, stopping context.Context, g *gatherer) error {
 	quiet := time.NewTicker(keepHold)
 	defer quiet.Stop()
 	for {
+		p.in.pushes.Within(stepTime) // there is a tick before that
 		select {
 		case c, more := <-g.order:
 			if !more {
@@ -211,6 +212,7 @@ func (p *pushing) push(ctx context.Context, e event.Entry) error {
 }
 
 func (p *pushing) pushOnce(ctx context.Context, e event.Entry) error {
+	p.in.pushes.Within(stepTime)
 	return p.in.pusher.Push(ctx, event.Push{Frame: e.Frame, Prev: p.prev, Cursor: e.Cursor})
 }
 

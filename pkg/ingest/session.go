@@ -54,9 +54,9 @@ func (in *Ingest) session(ctx context.Context, at *event.Position) error {
 		readErr = in.read(reading, cursor, g)
 		return nil
 	})
-	for range in.workers {
+	for _, loop := range in.shrinks {
 		group.Go(func() error {
-			in.newWorker().run(g.work)
+			in.newWorker(loop).run(g.work)
 			return nil
 		})
 	}

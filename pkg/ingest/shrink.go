@@ -9,6 +9,7 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
+	"riffle/pkg/pulse"
 )
 
 // worker turns chunks into frames.
@@ -18,6 +19,7 @@ type worker struct {
 	encoder *event.Encoder
 	ev      event.Event
 	key     []byte
+	pulse   *pulse.Loop
 	// recorded: the source is a Recording.
 	recorded bool
 }
@@ -26,15 +28,17 @@ type worker struct {
 // stream.
 type Recording interface{ IsRecording() }
 
-func (in *Ingest) newWorker() *worker {
+func (in *Ingest) newWorker(loop *pulse.Loop) *worker {
 	_, recorded := in.source.(Recording)
-	return &worker{in: in, decoder: in.source.NewDecoder(), encoder: event.NewEncoder(), recorded: recorded}
+	return &worker{in: in, decoder: in.source.NewDecoder(), encoder: event.NewEncoder(), pulse: loop, recorded: recorded}
 }
 
 // run works until there are no more chunks.
 func (w *worker) run(work <-chan *chunk) {
 	for c := range work {
+		w.pulse.Within(stepTime)
 		w.shrink(c)
+		w.pulse.Rest()
 		c.done <- struct{}{}
 	}
 }

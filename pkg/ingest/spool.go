@@ -51,6 +51,7 @@ func (p *pushing) begin(feeder context.Context) {
 // before. Where neither takes them they wait, and so does the source.
 func (p *pushing) spool(ctx, feeder context.Context, entries []event.Entry) error {
 	for {
+		p.in.pushes.Within(stepTime)
 		if p.feeding == nil {
 			rest, err := p.give(ctx, entries, p.pushOnce)
 			if err == nil {
@@ -185,6 +186,7 @@ func (p *pushing) land(at event.Position) error {
 // oldest reads from the spool for as long as the disk fails.
 func (p *pushing) oldest(ctx context.Context) (e event.Entry, more bool, err error) {
 	err = retry.Do(ctx, func(context.Context) error {
+		p.in.pushes.Within(stepTime)
 		e, more, err = p.in.spool.Oldest()
 		return retry.Transient(err)
 	}, func(err error, _ time.Duration) {
