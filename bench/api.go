@@ -64,14 +64,14 @@ func benchAPI(ctx context.Context, b *bench) ([]result, error) {
 		}
 		unchanged = append(unchanged, page)
 	}
-	bare, stop, err := b.startBare(ctx, &same)
+	bare, err := b.startBare(ctx, &same)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
+	defer bare.stop()
 	for i := range pages {
-		plain = append(plain, ask{address: bare, path: "/page", header: pages[i].header})
-		none = append(none, ask{address: bare, path: "/unchanged", header: unchanged[i].header})
+		plain = append(plain, ask{address: bare.address, path: "/page", header: pages[i].header})
+		none = append(none, ask{address: bare.address, path: "/unchanged", header: unchanged[i].header})
 	}
 
 	medians, err := pairs(b.rounds(),
@@ -228,39 +228,47 @@ type sameBytes struct {
 	Body            []byte
 }
 
+// bareServer is the baseline, a process of its own.
+type bareServer struct {
+	address string
+	cmd     *exec.Cmd
+}
+
+func (s *bareServer) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
 // startBare runs the baseline.
-func (b *bench) startBare(ctx context.Context, same *sameBytes) (address string, stop func(), err error) {
+func (b *bench) startBare(ctx context.Context, same *sameBytes) (*bareServer, error) {
 	file := filepath.Join(b.dir, "answers.json")
 	text, err := json.Marshal(same)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	if address, err = freeAddress(ctx); err != nil {
-		return "", nil, err
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, bareCommand, address, file)
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	stop = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	s := &bareServer{address: address, cmd: exec.CommandContext(ctx, self, bareCommand, address, file)}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
 	}
 	for range 100 {
 		if _, _, err = (ask{address: address, path: "/page"}).once(ctx); err == nil {
-			return address, stop, nil
+			return s, nil
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	stop()
-	return "", nil, err
+	s.stop()
+	return nil, err
 }
 
 // serveBare answers as a file says.

@@ -94,6 +94,9 @@ type API struct {
 
 	stopOnce sync.Once
 	stopping chan struct{} // closed when Run ends: nobody waits any longer
+
+	openMu sync.Mutex
+	open   *open
 }
 
 // New builds an API that does nothing yet.
@@ -242,21 +245,47 @@ func (a *API) stopped() bool {
 	}
 }
 
+// open is what requests that wait have in common: ctx ends when the api stops or
+// is paused. It exists while somebody waits, so that a thousand who wait cost one
+// goroutine.
+type open struct {
+	ctx     context.Context
+	end     context.CancelFunc
+	waiting int
+}
+
 // untilStop is ctx, ended when the api stops or is paused too.
 func (a *API) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	a.openMu.Lock()
+	defer a.openMu.Unlock()
+	if a.open == nil || a.open.ctx.Err() != nil {
+		a.open = &open{}
+		a.open.ctx, a.open.end = context.WithCancel(context.Background())
+		go a.close(a.open, a.gate.Begins())
+	}
+	all := a.open
+	all.waiting++
 	ctx, cancel := context.WithCancel(ctx)
-	stop := make(chan struct{})
-	paused := a.gate.Begins()
-	go func() {
-		select {
-		case <-a.stopping:
-			cancel()
-		case <-paused:
-			cancel()
-		case <-stop:
+	forget := context.AfterFunc(all.ctx, cancel)
+	return ctx, sync.OnceFunc(func() {
+		forget()
+		cancel()
+		a.openMu.Lock()
+		defer a.openMu.Unlock()
+		if all.waiting--; all.waiting == 0 {
+			all.end()
 		}
-	}()
-	return ctx, sync.OnceFunc(func() { cancel(); close(stop) })
+	})
+}
+
+// close ends all that wait together when the time has come.
+func (a *API) close(all *open, paused <-chan struct{}) {
+	defer all.end()
+	select {
+	case <-a.stopping:
+	case <-paused:
+	case <-all.ctx.Done(): // nobody waits any more
+	}
 }
 
 // Serve answers requests on l, beside Run, until ctx ends; then it takes no

@@ -138,6 +138,21 @@ func (a *API) recovered(out *answer, r *http.Request, cause any) {
 
 var errPanic = errors.New("panic")
 
+// guard calls f, which no request's frame is around, and ends its panic.
+//
+// Errors: errPanic.
+func (a *API) guard(route string, f func()) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			a.counters.panicked()
+			a.log.Error("panic behind a request", zap.String(fieldRoute, route), zap.Any(obs.Reason, cause), zap.StackSkip("stack", 2))
+			err = errPanic
+		}
+	}()
+	f()
+	return nil
+}
+
 func (a *API) done(out *answer, r *http.Request, took time.Duration) {
 	a.counters.request(out.route, out.status, took)
 	if line := a.log.Check(zap.DebugLevel, "request"); line != nil {

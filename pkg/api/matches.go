@@ -224,10 +224,15 @@ func (a *API) readNow(ctx context.Context, q event.Query) (int64, event.Page, er
 //
 // Errors: auth.ErrUnknownToken once the token is revoked; the store's.
 func (a *API) awaitChange(ctx context.Context, who *identity, seen int64) (bool, error) {
-	for ctx.Err() == nil {
-		slice, cancel := context.WithTimeout(ctx, recheckEvery)
-		changed := a.news.wait(slice, who.user(), seen)
-		cancel()
+	w := a.news.join(who.user())
+	defer a.news.leave(who.user(), w)
+	look := time.NewTicker(recheckEvery)
+	defer look.Stop()
+	for {
+		changed := a.news.wait(ctx, w, seen, look.C)
+		if ctx.Err() != nil {
+			return false, nil
+		}
 		if err := a.recheck(ctx, who); err != nil && ctx.Err() == nil {
 			return false, err
 		}
@@ -235,7 +240,6 @@ func (a *API) awaitChange(ctx context.Context, who *identity, seen int64) (bool,
 			return true, nil
 		}
 	}
-	return false, nil
 }
 
 // showMatch serves GET /v1/matches/{id}.

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +29,7 @@ type news struct {
 
 	mu      sync.Mutex
 	watched map[int64]*watch
+	joined  []int64 // users of whom no number was told since somebody watches them
 }
 
 // watch is a user that somebody waits for.
@@ -40,11 +43,9 @@ func newNews(versions *versions, log *zap.Logger) *news {
 	return &news{versions: versions, log: log, watched: map[int64]*watch{}}
 }
 
-// wait returns true once the user has a change with a number above seen, false
-// when ctx ends.
-func (n *news) wait(ctx context.Context, user, seen int64) bool {
-	w := n.join(user)
-	defer n.leave(user, w)
+// wait returns true once the watched user has a change with a number above seen,
+// false when ctx ends or look fires.
+func (n *news) wait(ctx context.Context, w *watch, seen int64, look <-chan time.Time) bool {
 	for {
 		last, changed := n.state(w)
 		if last > seen {
@@ -52,12 +53,15 @@ func (n *news) wait(ctx context.Context, user, seen int64) bool {
 		}
 		select {
 		case <-changed:
+		case <-look:
+			return false
 		case <-ctx.Done():
 			return false
 		}
 	}
 }
 
+// join watches a user, until leave.
 func (n *news) join(user int64) *watch {
 	n.versions.wake()
 	n.mu.Lock()
@@ -66,6 +70,7 @@ func (n *news) join(user int64) *watch {
 	if !ok {
 		w = &watch{changed: make(chan struct{})}
 		n.watched[user] = w
+		n.joined = append(n.joined, user)
 	}
 	w.readers++
 	return w
@@ -88,12 +93,11 @@ func (n *news) state(w *watch) (last int64, changed <-chan struct{}) {
 // run asks until ctx ends.
 func (n *news) run(ctx context.Context) {
 	for {
-		users := n.users()
-		if len(users) == 0 && !n.versions.rest(ctx) {
+		if n.idle() && !n.versions.rest(ctx) {
 			return
 		}
 		pause := newsEvery
-		if err := n.ask(ctx, users); err != nil {
+		if err := n.ask(ctx); err != nil {
 			pause = newsPause
 			if ctx.Err() == nil && !retry.IsTransient(err) {
 				n.log.Warn("news not read", zap.NamedError(obs.Error, err))
@@ -105,22 +109,36 @@ func (n *news) run(ctx context.Context) {
 	}
 }
 
-func (n *news) users() []int64 {
+func (n *news) idle() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	users := make([]int64, 0, len(n.watched))
-	for user := range n.watched {
-		users = append(users, user)
-	}
-	return users
+	return len(n.watched) == 0
 }
 
-func (n *news) ask(ctx context.Context, users []int64) error {
+// ask tells the watched users' numbers: of those that changed, of those that are
+// watched anew, and of all where it is not known who changed.
+func (n *news) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := n.versions.renew(ctx); err != nil {
-		return err
+	users := n.unknown() // before the question: what changes after it is told with the next
+	err := n.versions.renew(ctx)
+	changed, whole := n.versions.changes()
+	n.tell(changed)
+	if !whole {
+		users = n.users()
 	}
+	if err == nil {
+		err = n.lookUp(ctx, users)
+	}
+	if err != nil {
+		n.mu.Lock()
+		n.joined = append(n.joined, users...)
+		n.mu.Unlock()
+	}
+	return err
+}
+
+func (n *news) lookUp(ctx context.Context, users []int64) error {
 	known, unknown := n.versions.of(users)
 	for _, user := range unknown {
 		last, err := n.versions.last(ctx, user)
@@ -131,6 +149,20 @@ func (n *news) ask(ctx context.Context, users []int64) error {
 	}
 	n.tell(known)
 	return nil
+}
+
+func (n *news) unknown() []int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	users := n.joined
+	n.joined = nil
+	return users
+}
+
+func (n *news) users() []int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Collect(maps.Keys(n.watched))
 }
 
 func (n *news) tell(known map[int64]int64) {

@@ -93,3 +93,87 @@ func TestNothingIsQueuedForSlowClients(t *testing.T) {
 		}
 	})
 }
+
+// TestStreamOnItsOwnConnection: over TCP a stream leaves the http server's hands,
+// and ends as every request does: when its client leaves, its token is revoked,
+// or the api stops.
+func TestStreamOnItsOwnConnection(t *testing.T) {
+	t.Parallel()
+	m := newMemory(time.Now)
+	w := newWorld(t, m, time.Now)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.api.Run(ctx) }()
+	server := httptest.NewServer(w.api.Handler())
+	defer server.Close()
+	header := w.token(t, w.alice, auth.Read)
+	open := func(header http.Header) (*http.Response, <-chan sse, func()) {
+		t.Helper()
+		ctx, leave := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/v1/stream?after="+cursorOf(m.number), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = header
+		answer, err := server.Client().Do(r)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("got %v, %v, want a stream", answer, err)
+		}
+		events := make(chan sse, 100)
+		go func() {
+			defer close(events)
+			readEvents(answer.Body, events)
+			_ = answer.Body.Close()
+		}()
+		<-events // the first mark: it follows
+		return answer, events, leave
+	}
+
+	answer, events, leave := open(header)
+	if answer.TransferEncoding != nil || !answer.Close {
+		t.Errorf("got an answer in %v, closing: %v, want one that ends with its connection", answer.TransferEncoding, answer.Close)
+	}
+	keep(t, m, w.alice.ID, "test:1", "hers", "a", 1)
+	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"new"}) {
+		t.Errorf("got %v, want the match", got)
+	}
+	entry := w.api.tokens.entry(hashOf(t, header))
+	leave()
+	for isOpen := true; isOpen; { // the server notices that the client left
+		entry.mu.Lock()
+		isOpen = entry.allowed.open > 0
+		entry.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+
+	revoked := w.token(t, w.alice, auth.Read)
+	_, events, leave = open(revoked)
+	defer leave()
+	token, err := m.TokenByHash(t.Context(), hashOf(t, revoked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.do(t, w.token(t, w.alice, auth.Write), fmt.Sprintf("DELETE /v1/tokens/%d", token.ID), "").want(t, http.StatusOK)
+	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"end"}) {
+		t.Errorf("got %v of a stream whose token was revoked, want its end", got)
+	}
+
+	_, events, leave = open(header)
+	defer leave()
+	stop()
+	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"end"}) {
+		t.Errorf("got %v of a stream whose api stops, want its end", got)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func hashOf(t *testing.T, header http.Header) [32]byte {
+	t.Helper()
+	secret, err := bearer(header.Get("Authorization"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret.Hash()
+}

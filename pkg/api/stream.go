@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -35,9 +37,14 @@ type stream struct {
 	api     *API
 	who     *identity
 	query   event.Query
-	writer  http.ResponseWriter
-	control *http.ResponseController
+	out     outlet
 	written time.Time
+}
+
+// outlet is where a stream is written to: a connection, or an answer.
+type outlet interface {
+	io.Writer
+	SetWriteDeadline(t time.Time) error
 }
 
 // serveStream serves GET /v1/stream.
@@ -51,17 +58,82 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request, who *identity)
 	if err != nil {
 		return err
 	}
-	defer release()
-	s := &stream{api: a, who: who, query: query, writer: w, control: http.NewResponseController(w)}
-	if err := s.begin(r.Context()); err != nil || r.Method == http.MethodHead {
+	s := &stream{api: a, who: who, query: query}
+	if err := s.begin(r.Context(), w); err != nil || r.Method == http.MethodHead {
+		release()
 		return err
 	}
-	ctx, cancel := a.untilStop(r.Context())
-	defer cancel()
-	a.counters.streaming(1)
-	defer a.counters.streaming(-1)
-	s.run(ctx)
+	if conn := taken(w, r); conn != nil {
+		s.out = conn
+		go s.onConn(context.WithoutCancel(r.Context()), conn, release)
+		return nil
+	}
+	defer release()
+	s.out = flushing{ResponseWriter: w, control: http.NewResponseController(w)}
+	s.follow(r.Context())
 	return nil
+}
+
+// taken takes the connection out of the http server's hands, once the head of
+// the answer is sent: what the server keeps for a connection is several times
+// what a stream needs. It gives nil where that can't be had, as in HTTP/2.
+func taken(w http.ResponseWriter, r *http.Request) net.Conn {
+	if r.ProtoMajor != 1 {
+		return nil
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil
+	}
+	return conn
+}
+
+// flushing is an answer each write to which is sent at once.
+type flushing struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// Write sends.
+func (f flushing) Write(b []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(b)
+	if err != nil {
+		return n, err
+	}
+	return n, f.control.Flush()
+}
+
+// SetWriteDeadline bounds the writes from now on. Not every writer has a deadline
+// to set: a recorder in a test has none.
+func (f flushing) SetWriteDeadline(t time.Time) error {
+	if err := f.control.SetWriteDeadline(t); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// onConn follows on a connection of its own, until that is closed, by either
+// side.
+func (s *stream) onConn(ctx context.Context, conn net.Conn, release func()) {
+	defer release()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() { _ = conn.Close() }()
+	go func() {
+		defer cancel()
+		_, _ = conn.Read(make([]byte, 1)) // the client has said all that it had to say: this ends when it leaves
+	}()
+	_ = s.api.guard("/v1/stream", func() { s.follow(ctx) })
+}
+
+// follow sends changes until the client leaves or the api stops.
+func (s *stream) follow(ctx context.Context) {
+	ctx, cancel := s.api.untilStop(ctx)
+	defer cancel()
+	s.api.counters.streaming(1)
+	defer s.api.counters.streaming(-1)
+	s.run(ctx)
 }
 
 // streamQuery reads where the stream is to go on: a browser that reconnects
@@ -89,7 +161,7 @@ func streamQuery(r *http.Request) (event.Query, error) {
 
 // begin answers with the head of a stream. Without a cursor it starts with what
 // comes from now on.
-func (s *stream) begin(ctx context.Context) error {
+func (s *stream) begin(ctx context.Context, w http.ResponseWriter) error {
 	if !s.query.HasAfter {
 		now, err := s.now(ctx)
 		if err != nil {
@@ -97,10 +169,11 @@ func (s *stream) begin(ctx context.Context) error {
 		}
 		s.query.After, s.query.HasAfter = now, true
 	}
-	header := s.writer.Header()
+	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
-	header.Set("X-Accel-Buffering", "no") // nginx would collect events otherwise
-	s.writer.WriteHeader(http.StatusOK)
+	header.Set("X-Accel-Buffering", "no")       // nginx would collect events otherwise
+	header.Set("Transfer-Encoding", "identity") // not in chunks: the end of the connection is that of the answer
+	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
@@ -129,7 +202,7 @@ func (s *stream) step(ctx context.Context) error {
 	if err := s.api.recheck(ctx, s.who); err != nil {
 		return err
 	}
-	seen, page, err := s.api.readNow(ctx, s.query)
+	seen, page, err := s.read(ctx)
 	if errors.Is(err, event.ErrCursorExpired) {
 		return s.skip(ctx)
 	}
@@ -144,6 +217,19 @@ func (s *stream) step(ctx context.Context) error {
 		return nil
 	}
 	return s.await(ctx, seen)
+}
+
+// read reads what there is, with a goroutine of its own: to read takes a deep
+// stack, which would stay that of the stream's for as long as that lives.
+func (s *stream) read(ctx context.Context) (seen int64, page event.Page, err error) {
+	done := make(chan error)
+	go func() {
+		done <- s.api.guard("/v1/stream", func() { seen, page, err = s.api.readNow(ctx, s.query) })
+	}()
+	if broken := <-done; broken != nil {
+		return 0, page, broken
+	}
+	return seen, page, err
 }
 
 // await waits for news, with a sign of life now and then.
@@ -219,13 +305,12 @@ func (s *stream) mark(b []byte) []byte {
 	return append(b, "\n\n"...)
 }
 
-// send writes and flushes, or gives the client up.
+// send writes, or gives the client up.
 func (s *stream) send(b []byte) error {
 	s.written = time.Now()
-	// Not every writer has a deadline to set: a recorder in a test has none.
-	_ = s.control.SetWriteDeadline(s.written.Add(streamWrite))
-	if _, err := s.writer.Write(b); err != nil {
+	if err := s.out.SetWriteDeadline(s.written.Add(streamWrite)); err != nil {
 		return err
 	}
-	return s.control.Flush()
+	_, err := s.out.Write(b)
+	return err
 }

@@ -41,6 +41,10 @@ type versions struct {
 	users   map[int64]*version
 	used    time.Time // when somebody asked last
 	resting bool
+	// changed are the numbers that were announced since changes was called;
+	// where an announcement was missing, lost is set.
+	changed map[int64]int64
+	lost    bool
 
 	roused chan struct{}    // holds one signal for who rests
 	cold   chan event.Query // newest pages that changed, of users who polled of late
@@ -68,7 +72,7 @@ type question struct {
 
 func newVersions(numbers NumberReader, now func() time.Time) *versions {
 	return &versions{
-		numbers: numbers, now: now, fresh: versionsFresh, users: map[int64]*version{},
+		numbers: numbers, now: now, fresh: versionsFresh, users: map[int64]*version{}, changed: map[int64]int64{},
 		roused: make(chan struct{}, 1), cold: make(chan event.Query, warmQueue),
 	}
 }
@@ -196,6 +200,7 @@ func (v *versions) take(news *event.News, began time.Time) {
 	if !news.Whole {
 		clear(v.users)
 	}
+	v.note(news)
 	for user, number := range news.Users {
 		if known, ok := v.users[user]; ok {
 			known.number = max(known.number, number)
@@ -204,6 +209,27 @@ func (v *versions) take(news *event.News, began time.Time) {
 	}
 	v.at = event.News{Changes: news.Changes, Tokens: news.Tokens}
 	v.checked = began
+}
+
+// note keeps who changed for the one who tells them.
+func (v *versions) note(news *event.News) {
+	if !news.Whole || len(v.changed) > versionsMax {
+		v.lost = true
+		clear(v.changed)
+	}
+	for user, number := range news.Users {
+		v.changed[user] = max(v.changed[user], number)
+	}
+}
+
+// changes gives the numbers of the users that changed since the last call; whole
+// says that there are no others.
+func (v *versions) changes() (changed map[int64]int64, whole bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	changed, whole = v.changed, !v.lost
+	v.changed, v.lost = map[int64]int64{}, false
+	return changed, whole
 }
 
 // chill has the newest page of a user who polled of late read again.
