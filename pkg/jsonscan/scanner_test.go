@@ -62,7 +62,7 @@ var texts = []string{
 	`0`, `-0`, `01`, `-`, `1.`, `.1`, `1.5`, `1e5`, `1E+5`, `1e`, `1e-`, `-1.25e-10`, `12345678901234567890`, `+1`, `1 2`, `NaN`,
 	`{"a":1}`, ` { "a" : [ 1 , 2 , { "b" : null } ] , "c" : "d" } `, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{a:1}`, `[1,]`, `[,1]`, `[1 2]`, `[1}`, `{"a":1]`,
 	`{"a":1}{`, `{"a":1} x`, "\t\r\n{}", "\v{}", "\ufeff{}",
-	`"\u00e9\ud83d\ude00\/\b\f\n\r\t"`, `"\ud83d"`, `"\ud83dx"`, `"\ude00\ud83d"`, `"\ud83d\u0041"`, `"\ud83d\ud83d\ude00"`, `"\u12g4"`, `"\u12"`, `"\x"`, `"a\`, `"\u00"`,
+	`"\u00e9\ud83d\ude00\/\b\f\n\r\t"`, `"\u007f\u0080\u00ff\u003c\u003C\u0000"`, `"\u000"`, `"\u0g00"`, `"\u00g0"`, `"\ud83d"`, `"\ud83dx"`, `"\ude00\ud83d"`, `"\ud83d\u0041"`, `"\ud83d\ud83d\ude00"`, `"\u12g4"`, `"\u12"`, `"\x"`, `"a\`, `"\u00"`,
 	`{"\u0061":1}`, `{"\x":1}`, "\"\x01\"", "\"a\tb\"", "\"\x7f\"", "\"\xff\xfe\"", "\"caf\xc3\xa9\"", "\"\xed\xa0\x80\"", "\"\xf0\x9f\x98\"", "{\"\xff\":1}",
 	`{"long key that is longer than eight bytes":"and a value that is longer than sixteen bytes, with \" and \\ in it"}`,
 	`{"s":"{[}]\"{","t":["]","}"],"u":"\\\\","v":"\\\\\""}`,
@@ -75,8 +75,25 @@ func TestScannerReadsAsTheStandardLibrary(t *testing.T) {
 	}
 }
 
+// checkTexts takes what begins at each quote in both ways.
+func checkTexts(t *testing.T, data []byte) {
+	t.Helper()
+	for i, c := range data {
+		if c != '"' {
+			continue
+		}
+		late, once := jsonscan.New(data[i:]), jsonscan.New(data[i:])
+		var a, b jsonscan.Arena
+		want, got := a.Text(late.Str()), b.Text(once.Unescaped(&b))
+		if bad := late.Bad() || a.Bad(); once.Bad() != bad || !bad && got != want {
+			t.Errorf("%q: taken at once: %q, bad %v; want %q, bad %v", data[i:], got, once.Bad(), want, bad)
+		}
+	}
+}
+
 func checkTree(t *testing.T, data []byte) {
 	t.Helper()
+	checkTexts(t, data)
 	want, err := wantTree(data)
 	if depth(data) > jsonscan.MaxDepth {
 		return
@@ -172,6 +189,7 @@ func TestMismatch(t *testing.T) {
 	t.Parallel()
 	takes := map[string]func(*jsonscan.Scanner){
 		"string": func(s *jsonscan.Scanner) { s.Str() },
+		"text":   func(s *jsonscan.Scanner) { s.Unescaped(new(jsonscan.Arena)) },
 		"bool":   func(s *jsonscan.Scanner) { s.Bool() },
 		"int":    func(s *jsonscan.Scanner) { s.Int() },
 		"object": func(s *jsonscan.Scanner) {
@@ -197,6 +215,9 @@ func TestMismatch(t *testing.T) {
 			take(&s)
 			if !s.End() {
 				t.Errorf("%s taken as %s: not at the end", value, name)
+			}
+			if name == "text" {
+				name = "string"
 			}
 			if got, want := s.Mismatch(), fits != "any" && fits != name; got != want {
 				t.Errorf("%s taken as %s: mismatch %v, want %v", value, name, got, want)

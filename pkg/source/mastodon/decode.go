@@ -27,6 +27,7 @@ type Decoder struct {
 	// the reposted one quotes.
 	status, reposted, quoted, inner status
 	shape                           shape
+	names                           *names
 	html                            textBuilder
 	scratch                         []byte
 }
@@ -36,12 +37,15 @@ type Decoder struct {
 // stream it is, as NETWORK:ACCOUNT; with none, what is not public is passed over,
 // whoever recorded it. It is used by one goroutine at a time.
 func NewDecoder(host string, audience ...string) *Decoder {
-	d := &Decoder{host: host, audience: audience}
+	d := &Decoder{host: host, audience: audience, names: newNames()}
 	if host == "" {
 		d.host = unknownHost
 	}
 	d.status.reposts, d.status.quotes = &d.reposted, &d.quoted
 	d.reposted.quotes = &d.inner
+	for _, t := range [...]*status{&d.status, &d.reposted, &d.quoted, &d.inner} {
+		t.arena = &d.draft.Arena
+	}
 	return d
 }
 
@@ -86,11 +90,11 @@ func (d *Decoder) object(ev *event.Event, msg []byte, mayWrap bool) error {
 		return shrink.Reject(event.ReasonSyntax)
 	}
 	d.shape = shape{}
-	d.status.read(&s, &d.shape)
+	d.status.read(&s, d.names, &d.shape)
 	if !s.End() {
 		return shrink.Reject(event.ReasonSyntax)
 	}
-	kind := d.shape.kind()
+	kind := d.shape.kind(&d.status)
 	switch {
 	case kind == shapeEnvelope && mayWrap:
 		return d.unwrap(ev, s.Mismatch())

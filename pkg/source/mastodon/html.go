@@ -1,7 +1,6 @@
 package mastodon
 
 import (
-	"bytes"
 	"html"
 	"strings"
 
@@ -27,6 +26,8 @@ type textBuilder struct {
 	link   anchor
 	hidden element // what is left out up to its end
 	values []byte  // decoded attributes
+	// plainOnly: there is no character reference.
+	plainOnly bool
 }
 
 // anchor is the link that is open.
@@ -53,7 +54,7 @@ func (b *textBuilder) reset(omitQuotes bool) {
 // text gives what was read, without white space around it.
 func (b *textBuilder) text() []byte {
 	b.endLink()
-	return bytes.Trim(b.out, asciiSpace)
+	return bytesOf(trimLeft(view(trimRight(b.out))))
 }
 
 // newLines gives HTML without NUL, and with one kind of line break.
@@ -64,6 +65,7 @@ func (b *textBuilder) read(s string) {
 	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, 0) >= 0 {
 		s = newLines.Replace(s)
 	}
+	b.plainOnly = strings.IndexByte(s, '&') < 0
 	for s != "" {
 		i := strings.IndexByte(s, '<')
 		if i < 0 {
@@ -77,6 +79,9 @@ func (b *textBuilder) read(s string) {
 
 // markup reads what begins with < and gives what follows it.
 func (b *textBuilder) markup(s string) string {
+	if size := b.usual(s); size > 0 {
+		return s[size:]
+	}
 	switch {
 	case len(s) > 1 && isLetter(s[1]):
 		return b.tag(s, false)
@@ -92,6 +97,58 @@ func (b *textBuilder) markup(s string) string {
 	}
 	b.add(s[:1])
 	return s[1:]
+}
+
+// usual reads a tag that s begins with and gives its length, where it is one that
+// Mastodon writes nearly always: what tag would do, without reading attributes.
+// 0: it is another, or something else.
+func (b *textBuilder) usual(s string) int {
+	if b.hidden.name != "" || len(s) < len("<p>") {
+		return 0
+	}
+	switch s[1] {
+	case '/':
+		switch {
+		case strings.HasPrefix(s, "</span>"):
+			return len("</span>")
+		case strings.HasPrefix(s, "</a>"):
+			b.endLink()
+			return len("</a>")
+		case strings.HasPrefix(s, "</p>"):
+			b.breaks = blockBreaks("p")
+			return len("</p>")
+		}
+	case 'p':
+		if s[2] == '>' {
+			b.breaks = blockBreaks("p")
+			return len("<p>")
+		}
+	case 'b':
+		for _, br := range [...]string{"<br />", "<br>", "<br/>"} {
+			if strings.HasPrefix(s, br) {
+				b.add("\n")
+				return len(br)
+			}
+		}
+	case 's':
+		return b.usualSpan(s)
+	}
+	return 0
+}
+
+func (b *textBuilder) usualSpan(s string) int {
+	for _, span := range [...]string{"<span>", `<span class="">`} {
+		if strings.HasPrefix(s, span) {
+			return len(span)
+		}
+	}
+	for _, span := range [...]string{`<span class="invisible">`, `<span class="ellipsis">`} {
+		if strings.HasPrefix(s, span) {
+			b.link.address = true
+			return len(span)
+		}
+	}
+	return 0
 }
 
 // commentEnd gives the length of the comment that s begins with. It ends at -->
@@ -154,6 +211,29 @@ func isSpace(c byte) bool {
 
 func endsName(c byte) bool { return isSpace(c) || c == '/' || c == '>' }
 
+// trimLeft and trimRight leave white space out.
+func trimLeft(s string) string {
+	for len(s) > 0 && isSpace(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+func trimRight(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// endsAttribute marks what ends the name of an attribute.
+var endsAttribute = func() (ends [256]bool) {
+	for c := range ends {
+		ends[c] = endsName(byte(c)) || c == '='
+	}
+	return ends
+}()
+
 // lowered gives name in lower case; nearly all are.
 func lowered(name string) string {
 	for i := range len(name) {
@@ -211,7 +291,7 @@ func (a *attributes) read(s string, i int) (int, bool) {
 			return i + 1, true
 		}
 		start := i
-		for i++; i < len(s) && !endsName(s[i]) && s[i] != '='; i++ {
+		for i++; i < len(s) && !endsAttribute[s[i]]; i++ {
 		}
 		name := s[start:i]
 		var value string
@@ -225,6 +305,14 @@ func (a *attributes) read(s string, i int) (int, bool) {
 
 // attributeValue reads the value that follows an attribute's name.
 func attributeValue(s string, i int) (value string, next int, ok bool) {
+	if strings.HasPrefix(s[i:], `="`) { // as nearly all are written
+		i += len(`="`)
+		end := strings.IndexByte(s[i:], '"')
+		if end < 0 {
+			return "", len(s), false
+		}
+		return s[i : i+end], i + end + 1, true
+	}
 	for i < len(s) && isSpace(s[i]) {
 		i++
 	}
@@ -252,6 +340,9 @@ func attributeValue(s string, i int) (value string, next int, ok bool) {
 
 // set keeps the first of each.
 func (a *attributes) set(name, value string) {
+	if len(name) != len("class") && len(name) != len("href") {
+		return
+	}
 	switch lowered(name) {
 	case "class":
 		if !a.hasClass {
@@ -276,7 +367,7 @@ func hasClass(list string, classes ...string) bool {
 				return true
 			}
 		}
-		list = strings.TrimLeft(list[i:], asciiSpace)
+		list = trimLeft(list[i:])
 	}
 	return false
 }
@@ -361,6 +452,10 @@ func (b *textBuilder) add(s string) {
 	if b.hidden.name != "" {
 		return
 	}
+	if b.plainOnly {
+		b.plain(s)
+		return
+	}
 	for s != "" {
 		i := strings.IndexByte(s, '&')
 		if i < 0 {
@@ -378,10 +473,10 @@ func (b *textBuilder) add(s string) {
 // where one ends.
 func (b *textBuilder) plain(s string) {
 	if b.breaks > 0 || len(b.out) == 0 {
-		if s = strings.TrimLeft(s, asciiSpace); s == "" {
+		if s = trimLeft(s); s == "" {
 			return
 		}
-		if b.out = bytes.TrimRight(b.out, asciiSpace); len(b.out) > 0 {
+		if b.out = trimRight(b.out); len(b.out) > 0 {
 			b.out = append(b.out, "\n\n"[:b.breaks]...)
 		}
 		b.breaks = 0
@@ -395,7 +490,7 @@ func (b *textBuilder) plain(s string) {
 // attribute decodes the character references of an attribute; bare ampersands are
 // common in addresses and mean themselves.
 func (b *textBuilder) attribute(s string) string {
-	if strings.IndexByte(s, '&') < 0 {
+	if b.plainOnly || strings.IndexByte(s, '&') < 0 {
 		return s
 	}
 	start := len(b.values)

@@ -8,13 +8,13 @@ import (
 	"riffle/pkg/shrink"
 )
 
-// shape is what tells the objects of a stream apart.
+// shape is what tells the objects of a stream apart, beside what a status has.
 type shape struct {
 	event   jsonscan.String
 	payload []byte // raw value
 
-	hasEvent, hasPayload, hasContent, hasAccount bool
-	conversation, notification, announcement     bool
+	hasEvent, hasPayload                     bool
+	conversation, notification, announcement bool
 }
 
 type shapeKind uint8
@@ -28,42 +28,40 @@ const (
 	shapeAnnouncement
 )
 
-// field takes what belongs to the shape alone and reports whether it did.
-func (sh *shape) field(s *jsonscan.Scanner, key []byte) bool {
-	switch string(key) {
-	case "event":
+// field takes the value of a field that belongs to the shape alone and reports
+// whether it did.
+func (sh *shape) field(s *jsonscan.Scanner, field int) bool {
+	switch field {
+	case fieldEvent:
 		sh.hasEvent = true
 		sh.event = s.Str()
 		return true
-	case "payload":
+	case fieldPayload:
 		sh.hasPayload = true
 		sh.payload = s.Raw()
 		return true
-	case "content":
-		sh.hasContent = true
-	case "account":
-		sh.hasAccount = s.Peek() == '{'
-	case "last_status", "unread":
+	case fieldConversation:
 		sh.conversation = true
-	case "type":
+	case fieldNotification:
 		sh.notification = true
-	case "published_at", "starts_at", "reactions":
+	case fieldAnnouncement:
 		sh.announcement = true
 	}
 	return false
 }
 
-func (sh *shape) kind() shapeKind {
+// kind says what an object is of which t was read.
+func (sh *shape) kind(t *status) shapeKind {
 	switch {
 	case sh.hasEvent && sh.hasPayload:
 		return shapeEnvelope
-	case sh.hasContent && !sh.hasAccount && sh.announcement:
+	case t.hasContent && !t.hasAccount && sh.announcement:
 		return shapeAnnouncement
-	case sh.hasContent:
+	case t.hasContent:
 		return shapeStatus
 	case sh.conversation:
 		return shapeConversation
-	case sh.notification && sh.hasAccount:
+	case sh.notification && t.hasAccount:
 		return shapeNotification
 	}
 	return shapeOther

@@ -9,6 +9,7 @@ import (
 
 // status is a status as it stands in the message.
 type status struct {
+	arena *jsonscan.Arena // of the message
 	// reposts and quotes are where the statuses inside this one go; without a
 	// place they are left behind.
 	reposts, quotes *status
@@ -28,6 +29,7 @@ type scanned struct {
 	account                             account
 	card                                card
 
+	hasContent, hasAccount            bool
 	sensitive, hasReposted, hasQuoted bool
 }
 
@@ -45,79 +47,84 @@ type card struct{ url, title jsonscan.String }
 
 // read reads a status, or, where sh is given, any object: sh takes what tells the
 // others apart.
-func (t *status) read(s *jsonscan.Scanner, sh *shape) {
+func (t *status) read(s *jsonscan.Scanner, names *names, sh *shape) {
 	t.scanned = scanned{}
 	t.mentions, t.tags, t.media = t.mentions[:0], t.tags[:0], t.media[:0]
+	last := names.status.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		key := s.Key()
-		if sh == nil || !sh.field(s, key) {
-			t.field(s, key)
+		last = s.Field(names.status, last)
+		if !t.field(s, last.Number, names) && (sh == nil || !sh.field(s, last.Number)) {
+			s.Skip()
 		}
 	}
 }
 
-func (t *status) field(s *jsonscan.Scanner, key []byte) {
-	switch string(key) {
-	case "id":
+// field takes the value of a status's field and reports whether it did.
+func (t *status) field(s *jsonscan.Scanner, field int, names *names) bool {
+	switch field {
+	case fieldID:
 		t.id = s.Raw()
-	case "created_at":
+	case fieldCreatedAt:
 		t.created = s.Str()
-	case "edited_at":
+	case fieldEditedAt:
 		t.edited = s.Str()
-	case "in_reply_to_id":
+	case fieldReplyID:
 		t.replyID = s.Raw()
-	case "in_reply_to_account_id":
+	case fieldReplyAccount:
 		t.replyAccount = s.Raw()
-	case "sensitive":
+	case fieldSensitive:
 		t.sensitive = s.Bool()
-	case "spoiler_text":
+	case fieldWarning:
 		t.warning = s.Str()
-	case "visibility":
+	case fieldVisibility:
 		t.visibility = s.Str()
-	case "language":
+	case fieldLanguage:
 		t.language = s.Str()
-	case "url":
+	case fieldURL:
 		t.url = s.Str()
-	case "uri":
+	case fieldURI:
 		t.uri = s.Str()
-	case "content":
-		t.content = s.Str()
-	case "account":
-		t.account.read(s)
-	case "reblog":
-		t.hasReposted = nested(s, t.reposts)
-	case "quote":
-		t.readQuote(s)
-	case "media_attachments":
-		t.readMedia(s)
-	case "mentions":
-		t.readMentions(s)
-	case "tags":
-		t.readTags(s)
-	case "card":
-		t.card.read(s)
+	case fieldContent:
+		t.content, t.hasContent = s.Unescaped(t.arena), true
+	case fieldAccount:
+		t.hasAccount = s.Peek() == '{'
+		t.account.read(s, names.account)
+	case fieldReposted:
+		t.hasReposted = nested(s, names, t.reposts)
+	case fieldQuote:
+		t.readQuote(s, names)
+	case fieldMedia:
+		t.readMedia(s, names.medium)
+	case fieldMentions:
+		t.readMentions(s, names.account)
+	case fieldTags:
+		t.readTags(s, names.tag)
+	case fieldCard:
+		t.card.read(s, names.card)
 	default:
-		s.Skip()
+		return false
 	}
+	return true
 }
 
 // nested reads a status inside another and reports whether there is one.
-func nested(s *jsonscan.Scanner, place *status) bool {
+func nested(s *jsonscan.Scanner, names *names, place *status) bool {
 	if place == nil {
 		s.Skip()
 		return false
 	}
 	there := s.Peek() == '{'
-	place.read(s, nil)
+	place.read(s, names, nil)
 	return there
 }
 
-func (t *status) readQuote(s *jsonscan.Scanner) {
+func (t *status) readQuote(s *jsonscan.Scanner, names *names) {
+	last := names.quote.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		switch string(s.Key()) {
-		case "quoted_status":
-			t.hasQuoted = nested(s, t.quotes)
-		case "quoted_status_id":
+		switch last = s.Field(names.quote, last); last.Number {
+		case fieldQuoted:
+			t.hasQuoted = nested(s, names, t.quotes)
+		case fieldQuotedID:
 			t.quotedID = s.Raw()
 		default:
 			s.Skip()
@@ -125,40 +132,44 @@ func (t *status) readQuote(s *jsonscan.Scanner) {
 	}
 }
 
-func (t *status) readMentions(s *jsonscan.Scanner) {
+func (t *status) readMentions(s *jsonscan.Scanner, names *jsonscan.Fields) {
 	for more := s.Array(); more; more = s.NextElement() {
 		var a account
-		a.read(s)
+		a.read(s, names)
 		t.mentions = append(t.mentions, a)
 	}
 }
 
-func (t *status) readTags(s *jsonscan.Scanner) {
+func (t *status) readTags(s *jsonscan.Scanner, names *jsonscan.Fields) {
 	for more := s.Array(); more; more = s.NextElement() {
 		var name jsonscan.String
+		last := names.Begin()
 		for more := s.Object(); more; more = s.NextField() {
-			if string(s.Key()) == "name" {
-				name = s.Str()
-			} else {
+			if last = s.Field(names, last); last.Number != fieldName {
 				s.Skip()
+				continue
 			}
+			name = s.Str()
+			s.SkipRest()
+			break
 		}
 		t.tags = append(t.tags, name)
 	}
 }
 
-func (t *status) readMedia(s *jsonscan.Scanner) {
+func (t *status) readMedia(s *jsonscan.Scanner, names *jsonscan.Fields) {
 	for more := s.Array(); more; more = s.NextElement() {
 		var m medium
+		last := names.Begin()
 		for more := s.Object(); more; more = s.NextField() {
-			switch string(s.Key()) {
-			case "type":
+			switch last = s.Field(names, last); last.Number {
+			case fieldType:
 				m.typ = s.Str()
-			case "url":
+			case fieldURL:
 				m.url = s.Str()
-			case "remote_url":
+			case fieldRemote:
 				m.remote = s.Str()
-			case "description":
+			case fieldAlt:
 				m.alt = s.Str()
 			default:
 				s.Skip()
@@ -168,37 +179,65 @@ func (t *status) readMedia(s *jsonscan.Scanner) {
 	}
 }
 
-func (c *card) read(s *jsonscan.Scanner) {
+func (c *card) read(s *jsonscan.Scanner, names *jsonscan.Fields) {
+	hasURL, hasTitle := false, false
+	last := names.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		switch string(s.Key()) {
-		case "url":
-			c.url = s.Str()
-		case "title":
-			c.title = s.Str()
+		switch last = s.Field(names, last); last.Number {
+		case fieldURL:
+			c.url, hasURL = s.Str(), true
+		case fieldTitle:
+			c.title, hasTitle = s.Str(), true
 		default:
 			s.Skip()
+		}
+		if hasURL && hasTitle {
+			s.SkipRest()
+			return
 		}
 	}
 }
 
-func (a *account) read(s *jsonscan.Scanner) {
+// The fields of an account that are used; when all were seen, the rest, which may
+// be most of it, is left behind at once.
+const (
+	seenID = 1 << iota
+	seenAcct
+	seenName
+	seenURL
+	seenFollowers
+	seenAll = 1<<iota - 1
+)
+
+func (a *account) read(s *jsonscan.Scanner, names *jsonscan.Fields) {
 	*a = account{}
+	seen := 0
+	last := names.Begin()
 	for more := s.Object(); more; more = s.NextField() {
-		switch string(s.Key()) {
-		case "id":
+		switch last = s.Field(names, last); last.Number {
+		case fieldID:
 			a.id = s.Raw()
-		case "acct":
+			seen |= seenID
+		case fieldAcct:
 			a.acct = s.Str()
-		case "display_name":
+			seen |= seenAcct
+		case fieldName:
 			a.name = s.Str()
-		case "url":
+			seen |= seenName
+		case fieldURL:
 			a.url = s.Str()
-		case "followers_count":
+			seen |= seenURL
+		case fieldFollowers:
 			if n, ok := s.Int(); ok && n >= 0 && n < 1<<62 {
 				a.followers = n + 1
 			}
+			seen |= seenFollowers
 		default:
 			s.Skip()
+		}
+		if seen == seenAll {
+			s.SkipRest()
+			return
 		}
 	}
 }
