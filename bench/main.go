@@ -44,6 +44,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", serveBare(os.Args[2], os.Args[3]))
 		os.Exit(1) //nolint:forbidigo // this is a main
 	}
+	if len(os.Args) == 4 && os.Args[1] == wireCommand {
+		fmt.Fprintln(os.Stderr, "bench:", serveWire(context.Background(), os.Args[2], os.Args[3]))
+		os.Exit(1) //nolint:forbidigo // this is a main
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
