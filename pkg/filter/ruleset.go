@@ -2,6 +2,8 @@ package filter
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -85,18 +87,31 @@ func (r *ruleset) loadAll(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	for p := range r.readAhead(ctx, r.loadedTo) {
-		if p.err != nil {
-			return p.err
-		}
-		if n := len(p.rules); n > 0 {
-			r.loadedTo = p.rules[n-1].ID
-		}
-		r.loaded = len(p.rules) < rulePage
-		r.noteFloods(p.rules)
-		r.loadRules(p.rules)
+	var err error
+	for _, e := range r.index.LoadAll(r.pages(ctx, &err)) {
+		r.tell(e.Rule, e.Err)
 	}
-	return ctx.Err()
+	return errors.Join(err, ctx.Err())
+}
+
+// pages gives those rules that are switched on, page by page, and then what
+// stopped it.
+func (r *ruleset) pages(ctx context.Context, err *error) iter.Seq[[]rule.Rule] {
+	return func(yield func([]rule.Rule) bool) {
+		for p := range r.readAhead(ctx, r.loadedTo) {
+			if *err = p.err; p.err != nil {
+				return
+			}
+			if n := len(p.rules); n > 0 {
+				r.loadedTo = p.rules[n-1].ID
+			}
+			r.loaded = len(p.rules) < rulePage
+			r.noteFloods(p.rules)
+			if !yield(slices.DeleteFunc(p.rules, func(x rule.Rule) bool { return !x.Enabled })) {
+				return
+			}
+		}
+	}
 }
 
 type readPage struct {
@@ -184,13 +199,6 @@ func page[T any](ctx context.Context, after func(context.Context, int64, int) ([
 		return err
 	})
 	return rows, err
-}
-
-// loadRules files many rules at once, and changes the slice.
-func (r *ruleset) loadRules(rules []rule.Rule) {
-	for _, e := range r.index.Load(slices.DeleteFunc(rules, func(x rule.Rule) bool { return !x.Enabled })) {
-		r.tell(e.Rule, e.Err)
-	}
 }
 
 // applyRules files changes one by one, while matching goes on.

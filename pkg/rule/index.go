@@ -2,7 +2,9 @@ package rule
 
 import (
 	"errors"
+	"iter"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -88,18 +90,24 @@ func (x *Index) Remove(id int64) {
 // Load puts many rules at once, beside those that are there, with all
 // processors. Those that are not accepted are told; what was there under their
 // id stays in force. Matchers see all of them or none.
-func (x *Index) Load(rules []Rule) []LoadError {
+func (x *Index) Load(rules []Rule) []LoadError { return x.LoadAll(slices.Values([][]Rule{rules})) }
+
+// LoadAll is Load of rules that come page by page. Other changes wait until the
+// last one came.
+func (x *Index) LoadAll(pages iter.Seq[[]Rule]) []LoadError {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var failed []LoadError
 	x.change(false, func(c *change) {
-		x.eachPrepared(rules, func(i int, p prepared) {
-			if p.err != nil {
-				failed = append(failed, LoadError{rules[i].ID, p.err})
-				return
-			}
-			c.put(p)
-		})
+		for rules := range pages {
+			x.eachPrepared(rules, func(i int, p prepared) {
+				if p.err != nil {
+					failed = append(failed, LoadError{rules[i].ID, p.err})
+					return
+				}
+				c.put(p)
+			})
+		}
 	})
 	return failed
 }

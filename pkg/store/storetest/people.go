@@ -326,6 +326,54 @@ func testFloods(sc scene) {
 	}
 }
 
+// testRulesInForce: who asks for the number, then for all rules by id, and then for
+// what changed since, misses nothing; the rows tell all that a filter wants.
+func testRulesInForce(sc scene) {
+	t, s := sc.T, sc.store
+	user := newWorld(s).base
+	rules, err := s.AddRules(t.Context(), []rule.Rule{
+		{User: user, Value: "on 😀", Canonical: "a", Tag: "t ", Action: rule.Drop, Enabled: true},
+		{User: user, Value: "off", Canonical: "b"},
+		{User: user, Value: "removed", Canonical: "c", Enabled: true},
+		{User: user, Value: "flooded", Canonical: "d", Enabled: true},
+		{User: user, Value: "also on", Canonical: "e", Enabled: true},
+	})
+	wantError(t, "AddRules", err, nil)
+	wantError(t, "RemoveRule", s.RemoveRule(t.Context(), user, rules[2].ID), nil)
+	off, err := s.AddRuleMinutes(t.Context(), []rule.Minute{{Rule: rules[3].ID, Minute: time.Now().Add(time.Minute), Matches: 2}}, 1)
+	if err != nil || len(off) != 1 {
+		t.Fatalf("AddRuleMinutes: %v, %v are off, want one", err, off)
+	}
+	number, err := s.RuleNumber(t.Context())
+	wantError(t, "RuleNumber", err, nil)
+	changed := rules[0]
+	changed.Value = "changed"
+	changed, err = s.UpdateRule(t.Context(), changed)
+	if err != nil || changed.Number <= number || number < off[0].Number {
+		t.Errorf("RuleNumber: %d, want at least %d and less than a later change, %d: %v", number, off[0].Number, changed.Number, err)
+	}
+	var want, got []rule.Rule
+	for _, r := range []rule.Rule{changed, off[0], rules[4]} {
+		want = append(want, rule.Rule{
+			ID: r.ID, User: r.User, Value: r.Value, Tag: r.Tag, Action: r.Action, Enabled: r.Enabled, FloodedAt: r.FloodedAt,
+		})
+	}
+	for after := rules[0].ID - 1; ; {
+		page, err := s.RulesInForce(t.Context(), after, 2)
+		if err != nil {
+			t.Fatalf("RulesInForce: %v", err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		got, after = append(got, page...), page[len(page)-1].ID
+	}
+	got = slices.DeleteFunc(got, func(r rule.Rule) bool { return r.User != user }) // other cases write too
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("RulesInForce differs (-want +got):\n%s", diff)
+	}
+}
+
 // testRuleNumbers: who follows the rules by number hears of every change, while
 // four users change theirs at once.
 func testRuleNumbers(sc scene) {

@@ -88,6 +88,7 @@ func runTogether(t *testing.T, open Open) {
 			"tokens":         testTokens,
 			"logins":         testLogins,
 			"rules":          testRules,
+			"rules in force": testRulesInForce,
 			"rule numbers":   testRuleNumbers,
 			"floods":         testFloods,
 			"unknown frames": testUnknown,

@@ -111,12 +111,20 @@ func one(res sql.Result, err error) error {
 }
 
 // list reads all rows of a query.
-func list[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+func list[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	return listUpTo(ctx, db, 0, scan, query, args...)
+}
+
+// listUpTo makes room for a number of rows at once.
+func listUpTo[T any](ctx context.Context, db *sql.DB, room int, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	if room > 0 {
+		all = make([]T, 0, room)
+	}
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {

@@ -42,6 +42,41 @@ func (r *Registry) RulesSince(ctx context.Context, number int64, limit int) ([]r
 	return r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE number > ? ORDER BY number LIMIT ?", number, limit)
 }
 
+// RulesInForce lists up to limit rules of all users whose id is greater than
+// after, by ascending id, and of each what a filter wants to know: canonical
+// form, times and number are left out. It gives those that are switched on, and
+// those that were switched off because they kept too much. It is the quick way
+// to read all: who asks for RuleNumber before, and for RulesSince that number
+// afterwards, misses nothing.
+func (r *Registry) RulesInForce(ctx context.Context, after int64, limit int) ([]rule.Rule, error) {
+	rules, err := listUpTo(ctx, r.read, limit, scanInForce(),
+		"SELECT id, user_id, value, tag, action, enabled, flooded_at FROM rules "+
+			"WHERE id > ? AND gone = 0 AND (enabled <> 0 OR flooded_at > 0) ORDER BY id LIMIT ?", after, limit)
+	return rules, r.wrap("read rules", err)
+}
+
+// RuleNumber gives the number of the newest change of a rule, 0 if there was none.
+func (r *Registry) RuleNumber(ctx context.Context) (number int64, err error) {
+	err = r.read.QueryRowContext(ctx, "SELECT COALESCE(MAX(number), 0) FROM rules").Scan(&number)
+	return number, r.wrap("read the number of rules", err)
+}
+
+// scanInForce reads row after row into the same places, of which there may be a
+// million.
+func scanInForce() func(*sql.Rows) (rule.Rule, error) {
+	var v rule.Rule
+	var flooded, action, enabled int64
+	places := []any{&v.ID, &v.User, &v.Value, &v.Tag, &action, &enabled, &flooded}
+	return func(rows *sql.Rows) (rule.Rule, error) {
+		err := rows.Scan(places...)
+		v.Action, v.Enabled, v.FloodedAt = actionOf(action), enabled != 0, fromMicros(flooded)
+		return v, err
+	}
+}
+
+// actionOf reads an action, whatever somebody wrote into the row by hand.
+func actionOf(n int64) rule.Action { return rule.Action(min(uint64(n), math.MaxUint8)) }
+
 func (r *Registry) rules(ctx context.Context, query string, args ...any) ([]rule.Rule, error) {
 	rules, err := list(ctx, r.read, scanRule, query, args...)
 	return rules, r.wrap("read rules", err)
@@ -52,7 +87,7 @@ func scanRule(rows *sql.Rows) (rule.Rule, error) {
 	// Whatever somebody wrote into the row by hand, the other rules must be read.
 	var created, updated, flooded, action, enabled, gone int64
 	err := rows.Scan(&v.ID, &v.User, &v.Value, &v.Canonical, &v.Tag, &action, &enabled, &flooded, &gone, &created, &updated, &v.Number)
-	v.Action, v.Enabled, v.Gone = rule.Action(min(uint64(action), math.MaxUint8)), enabled != 0, gone != 0
+	v.Action, v.Enabled, v.Gone = actionOf(action), enabled != 0, gone != 0
 	v.CreatedAt, v.UpdatedAt, v.FloodedAt = fromMicros(created), fromMicros(updated), fromMicros(flooded)
 	return v, err
 }
