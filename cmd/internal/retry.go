@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"riffle/pkg/config"
@@ -26,7 +27,6 @@ type Retry struct {
 	buffer *Buffer
 	pusher ingest.Pusher
 	prev   event.FrameID
-	where  string
 }
 
 // BeginRetry opens the buffer for dead letters.
@@ -37,10 +37,18 @@ func BeginRetry(ctx context.Context, c *config.Buffer) (*Retry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Retry{buffer: buffer, where: c.String(), pusher: buffer.Pusher(retrySource, "dead-"+strings.ToLower(rand.Text()))}
+	r, err := beginRetry(ctx, buffer)
+	if err != nil {
+		return nil, errors.Join(err, buffer.Close())
+	}
+	return r, nil
+}
+
+func beginRetry(ctx context.Context, buffer *Buffer) (*Retry, error) {
+	r := &Retry{buffer: buffer, pusher: buffer.Pusher(retrySource, "dead-"+strings.ToLower(rand.Text()))}
 	at, err := r.pusher.Position(ctx)
 	if err != nil {
-		return nil, errors.Join(r.explain(err), buffer.Close())
+		return nil, r.explain(err)
 	}
 	r.prev = at.Frame
 	return r, nil
@@ -79,9 +87,9 @@ func (r *Retry) explain(err error) error {
 	case errors.Is(err, event.ErrFenced):
 		return fmt.Errorf("another riffle dead retry is at work, or was ended less than 15 s ago; try again: %w", err)
 	case errors.Is(err, event.ErrFull):
-		return fmt.Errorf("the buffer %s is full; try again when the filters have drained it: %w", r.where, err)
+		return fmt.Errorf("the buffer %s is full; try again when the filters have drained it: %w", r.buffer.Where, err)
 	case retry.IsTransient(err):
-		return fmt.Errorf("the buffer %s cannot be reached; is it running? (%w)", r.where, err)
+		return fmt.Errorf("the buffer %s cannot be reached; is it running? (%w)", r.buffer.Where, err)
 	}
 	return err
 }
@@ -89,4 +97,21 @@ func (r *Retry) explain(err error) error {
 // Close lets go of the buffer.
 func (r *Retry) Close(ctx context.Context) error {
 	return errors.Join(r.pusher.Release(ctx), r.buffer.Close())
+}
+
+// retrier puts single dead letters back into a buffer that stays open.
+type retrier struct {
+	buffer *Buffer
+	mu     sync.Mutex // one after the other: two writers would fence each other
+}
+
+// Retry puts one back.
+func (r *retrier) Retry(ctx context.Context, d *event.DeadLetter) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	again, err := beginRetry(ctx, r.buffer)
+	if err != nil {
+		return err
+	}
+	return errors.Join(again.Retry(ctx, d), again.pusher.Release(ctx))
 }

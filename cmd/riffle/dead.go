@@ -177,7 +177,7 @@ func (a *app) showDead(ctx context.Context, store internal.Store, arg string, as
 	}
 	shown := deadJSON(&d)
 	var unreadable error
-	shown.Content, unreadable = contentOf(d.Data)
+	shown.Content, unreadable = event.Content(d.Data)
 	if asJSON {
 		return a.printJSON(shown)
 	}
@@ -199,26 +199,6 @@ func (a *app) showDead(ctx context.Context, store internal.Store, arg string, as
 		}
 	}
 	return nil
-}
-
-// contentOf gives the events of a frame in JSON.
-func contentOf(data []byte) (content []json.RawMessage, err error) {
-	r := event.NewReader()
-	if _, err := r.Open(data); err != nil {
-		return nil, err
-	}
-	for {
-		var ev event.Event
-		more, err := r.Next(&ev)
-		if err != nil || !more {
-			return content, err
-		}
-		text, err := json.Marshal(json.RawMessage(strings.ToValidUTF8(string(ev.AppendJSON(nil)), "\uFFFD")))
-		if err != nil {
-			return content, err
-		}
-		content = append(content, text)
-	}
 }
 
 func (a *app) retryDead(ctx context.Context, store internal.Store, c choice, args []string) error {

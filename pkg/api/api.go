@@ -38,6 +38,7 @@ type Store interface {
 	EventReader
 	Pinger
 	DeadLetterCounter
+	DeadLetterStore
 }
 
 // Config says what an API works with. Store, Depths, Stages and Log are
@@ -51,6 +52,8 @@ type Config struct {
 	Switches Switches
 	// Switch pauses the api itself; nil: nobody does.
 	Switch Switch
+	// Retrier puts dead letters back into the buffer; nil: nobody does.
+	Retrier Retrier
 	// Registerer takes the counters; nil: nothing is counted.
 	Registerer prometheus.Registerer
 	// Rate is how many requests a second one token may make in the long run; 0:
@@ -72,6 +75,7 @@ type API struct {
 	stages     StageReader
 	switches   Switches
 	gate       Switch
+	retrier    Retrier
 	log        *zap.Logger
 	now        func() time.Time
 	version    string
@@ -115,7 +119,8 @@ func New(config Config) (*API, error) {
 	a := &API{
 		store: config.Store, depths: config.Depths, stages: config.Stages,
 		switches: cmp.Or[Switches](config.Switches, noSwitches{}), gate: cmp.Or[Switch](config.Switch, noSwitch{}),
-		log: config.Log, now: now, version: config.Version,
+		retrier: cmp.Or[Retrier](config.Retrier, noRetrier{}),
+		log:     config.Log, now: now, version: config.Version,
 		storeAt: config.StoreAt, bufferAt: config.BufferAt,
 		counters: counters,
 		tokens:   newTokenCache(config.Store, versions.tokens, now, config.Log),
@@ -185,6 +190,10 @@ func (a *API) table() []route {
 		{pattern: "POST /v1/users", scopes: auth.Admin, serve: a.addUser},
 		{pattern: "GET /v1/users/{id}", scopes: auth.Admin, serve: a.showUser},
 		{pattern: "DELETE /v1/users/{id}", scopes: auth.Admin, serve: a.removeUser},
+		{pattern: "GET /v1/dead-letters", scopes: auth.Admin, serve: a.listDead, params: deadParameters},
+		{pattern: "GET /v1/dead-letters/{id}", scopes: auth.Admin, serve: a.showDead},
+		{pattern: "POST /v1/dead-letters/{id}/retry", scopes: auth.Admin, serve: a.retryDead},
+		{pattern: "DELETE /v1/dead-letters/{id}", scopes: auth.Admin, serve: a.dropDead},
 		{pattern: "GET /v1/status", scopes: auth.Admin, serve: a.showStatus, offline: true, always: true},
 		{pattern: "POST /v1/stages/{stage}/pause", scopes: auth.Admin, serve: a.pauseStage, offline: true, always: true},
 		{pattern: "POST /v1/stages/{stage}/resume", scopes: auth.Admin, serve: a.resumeStage, offline: true, always: true},

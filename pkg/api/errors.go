@@ -30,10 +30,12 @@ var (
 	methodNotAllowed = kind{http.StatusMethodNotAllowed, "method_not_allowed", "This method is not known here"}
 	exists           = kind{http.StatusConflict, "exists", "There is one already"}
 	gapNotAccepted   = kind{http.StatusConflict, "gap_not_accepted", "This would lose posts"}
+	busy             = kind{http.StatusConflict, "busy", "Somebody else is at it"}
 	cursorExpired    = kind{http.StatusGone, "cursor_expired", "The cursor is older than what is kept"}
 	bodyTooLarge     = kind{http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large"}
 	wrongContentType = kind{http.StatusUnsupportedMediaType, "wrong_content_type", "The body is not JSON"}
 	invalidRule      = kind{http.StatusUnprocessableEntity, "invalid_rule", "The rule cannot be understood"}
+	unreadable       = kind{http.StatusUnprocessableEntity, "unreadable", "This cannot be read"}
 	rateLimited      = kind{http.StatusTooManyRequests, "rate_limited", "Too many requests"}
 	internal         = kind{http.StatusInternalServerError, "internal", "Something went wrong on our side"}
 	maintenance      = kind{http.StatusServiceUnavailable, "maintenance", "Down for maintenance"}

@@ -49,6 +49,7 @@ type memory struct {
 	lookups int         // of tokens
 	asked   event.Query // for matches, last
 	pages   int         // of matches
+	dead    []event.DeadLetter
 }
 
 func newMemory(now func() time.Time) *memory {
@@ -79,6 +80,41 @@ func (m *memory) CountDeadLetters(context.Context) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return 3, m.down
+}
+
+func (m *memory) DeadLetters(_ context.Context, before int64, limit int) ([]event.DeadLetter, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []event.DeadLetter
+	for _, d := range slices.Backward(m.dead) {
+		if (before == 0 || d.ID < before) && len(found) < limit {
+			d.Data = nil
+			found = append(found, d)
+		}
+	}
+	return found, m.down
+}
+
+func (m *memory) DeadLetter(_ context.Context, id int64) (event.DeadLetter, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.dead {
+		if d.ID == id {
+			return d, m.down
+		}
+	}
+	return event.DeadLetter{}, cmp.Or(m.down, event.ErrNotFound)
+}
+
+func (m *memory) DropDeadLetter(_ context.Context, id int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := len(m.dead)
+	m.dead = slices.DeleteFunc(m.dead, func(d event.DeadLetter) bool { return d.ID == id })
+	if m.down != nil || len(m.dead) < before {
+		return m.down
+	}
+	return event.ErrNotFound
 }
 
 func (m *memory) LastNumber(_ context.Context, user int64) (int64, error) {
@@ -457,10 +493,21 @@ func (m *memory) TakeLogin(_ context.Context, hash [32]byte) (int64, error) {
 
 // neighbours fakes the buffer and the stages' signs of life.
 type neighbours struct {
+	retried  []int64
 	err      error
 	depths   []event.Depth
 	stages   []Stage
 	switches []pause.Switch
+}
+
+func (n *neighbours) Retry(_ context.Context, d *event.DeadLetter) error {
+	if _, err := event.WithID(d.Data, event.FrameID{1}); err != nil {
+		return err
+	}
+	if n.err == nil {
+		n.retried = append(n.retried, d.ID)
+	}
+	return n.err
 }
 
 func (n *neighbours) Depths(context.Context) ([]event.Depth, error) { return n.depths, n.err }

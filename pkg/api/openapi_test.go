@@ -300,7 +300,7 @@ func TestEveryDocumentedAnswer(t *testing.T) {
 			})
 		}
 		for name, test := range map[string]func(*testing.T, *world, *memory){
-			"Failures": produceFailures, "Expired": produceExpired, "Plain": producePlain, "Pause": producePause,
+			"Failures": produceFailures, "Expired": produceExpired, "Plain": producePlain, "Pause": producePause, "Dead letters": testDeadLetters,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -35,7 +35,7 @@ func newWorld(t *testing.T, store testStore, now func() time.Time) *world {
 	w := &world{store: store, neighbours: &neighbours{}, lever: pausetest.NewLever(), logs: logs}
 	var err error
 	w.api, err = New(Config{
-		Store: store, Depths: w.neighbours, Stages: w.neighbours, Switches: w.neighbours, Switch: w.lever,
+		Store: store, Depths: w.neighbours, Stages: w.neighbours, Switches: w.neighbours, Switch: w.lever, Retrier: w.neighbours,
 		Log: zap.New(core), Version: "test", Now: now,
 	})
 	if err != nil {

@@ -1,6 +1,10 @@
 package event
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"encoding/json"
+	"strings"
+)
 
 // DeadReason says why something could not be processed. The list is closed, so
 // that counters exist from zero.
@@ -59,4 +63,26 @@ func WithID(data []byte, id FrameID) (Frame, error) {
 	copy(data[offID:], id[:])
 	binary.LittleEndian.PutUint32(data[offChecksum:], checksum(data))
 	return Frame{ID: id, Events: h.Events, Oldest: h.Oldest, Data: data}, nil
+}
+
+// Content gives the events of a frame in JSON, for a person who looks at it.
+//
+// Errors: ErrFrameVersion, ErrFrameDamaged, beside the events before the place.
+func Content(data []byte) (content []json.RawMessage, err error) {
+	r := NewReader()
+	if _, err := r.Open(data); err != nil {
+		return nil, err
+	}
+	for {
+		var ev Event
+		more, err := r.Next(&ev)
+		if err != nil || !more {
+			return content, err
+		}
+		text, err := json.Marshal(json.RawMessage(strings.ToValidUTF8(string(ev.AppendJSON(nil)), "\uFFFD")))
+		if err != nil {
+			return content, err
+		}
+		content = append(content, text)
+	}
 }

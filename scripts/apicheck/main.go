@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oasdiff/oasdiff/checker"
@@ -54,8 +55,32 @@ func check(released, now string, to io.Writer) (broken int, err error) {
 		if c.GetLevel() < checker.WARN { // a warning is a parameter that went: ours are refused when unknown
 			continue
 		}
+		text := c.GetUncolorizedText(words)
+		if c.GetId() == checker.ResponsePropertyEnumValueAddedId && strings.Contains(text, "`error/code`") {
+			continue // a client is told to expect new codes
+		}
 		broken++
-		fmt.Fprintf(to, "%s %s: %s\n", c.GetOperation(), c.GetPath(), c.GetUncolorizedText(words))
+		fmt.Fprintf(to, "%s %s: %s\n", c.GetOperation(), c.GetPath(), text)
 	}
-	return broken, nil
+	return broken + lostAnswers(before.Spec, after.Spec, to), nil
+}
+
+// lostAnswers finds answers 3xx that are documented no longer: to the checker
+// they are failures, which a client does well without.
+func lostAnswers(before, after *openapi3.T, to io.Writer) (lost int) {
+	for path, item := range before.Paths.Map() {
+		for method, operation := range item.Operations() {
+			now := after.Paths.Value(path)
+			if now == nil || now.GetOperation(method) == nil {
+				continue // told already
+			}
+			for status := range operation.Responses.Map() {
+				if status[0] == '3' && now.GetOperation(method).Responses.Value(status) == nil {
+					lost++
+					fmt.Fprintf(to, "%s %s: the answer %s is gone\n", method, path, status)
+				}
+			}
+		}
+	}
+	return lost
 }

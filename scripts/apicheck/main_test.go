@@ -9,7 +9,9 @@ import (
 
 const document = `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/a":{"get":{
 "parameters":[{"name":"p","in":"query","schema":{"type":"string"}}],
-"responses":{"200":{"description":"d","content":{"application/json":{"schema":{"type":"object","required":["x"],"properties":{"x":{"type":"string"}}}}}}}}}}}`
+"responses":{"200":{"description":"d","content":{"application/json":{"schema":{"type":"object","required":["x"],"properties":{"x":{"type":"string"},
+"error":{"type":"object","properties":{"code":{"type":"string","enum":["a"]}}},"y":{"type":"string","enum":["a"]}}}}}},
+"304":{"description":"d"},"400":{"description":"d"}}}}}}`
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
@@ -17,13 +19,17 @@ func TestCheck(t *testing.T) {
 		from, to string
 		broken   bool
 	}{
-		"the same":               {`"/a"`, `"/a"`, false},
-		"a field is added":       {`"properties":{`, `"properties":{"y":{"type":"string"},`, false},
-		"a path is gone":         {`"/a"`, `"/b"`, true},
-		"a field has a new type": {`"x":{"type":"string"}`, `"x":{"type":"integer"}`, true},
-		"a field is gone":        {`"x":{"type":"string"}`, ``, true},
-		"a parameter is gone":    {`"name":"p"`, `"name":"q"`, true},
-		"a parameter is needed":  {`"name":"p",`, `"name":"p","required":true,`, true},
+		"the same":                {`"/a"`, `"/a"`, false},
+		"a field is added":        {`"properties":{"x"`, `"properties":{"z":{"type":"string"},"x"`, false},
+		"an error has a new code": {`"code":{"type":"string","enum":["a"]}`, `"code":{"type":"string","enum":["a","b"]}`, false},
+		"a field has a new value": {`"y":{"type":"string","enum":["a"]}`, `"y":{"type":"string","enum":["a","b"]}`, true},
+		"a path is gone":          {`"/a"`, `"/b"`, true},
+		"a field has a new type":  {`"x":{"type":"string"}`, `"x":{"type":"integer"}`, true},
+		"a field is gone":         {`"x":{"type":"string"},`, ``, true},
+		"a parameter is gone":     {`"name":"p"`, `"name":"q"`, true},
+		"304 is gone":             {`"304":{"description":"d"},`, ``, true},
+		"a failure is gone":       {`,"400":{"description":"d"}`, ``, false},
+		"a parameter is needed":   {`"name":"p",`, `"name":"p","required":true,`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
