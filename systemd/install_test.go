@@ -47,7 +47,7 @@ func TestInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must("cp", "../scripts/install", filepath.Join(source, "scripts"))
+	must("cp", "../scripts/install", "../scripts/redis-repair", filepath.Join(source, "scripts"))
 	must("cp", "-r", "../systemd", source)
 	install := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(source, "scripts", "install"), args...)
@@ -62,7 +62,8 @@ func TestInstall(t *testing.T) {
 		"/etc/systemd/system/riffle-ingest@.service": 0o644, "/etc/systemd/system/riffle-filter@.service": 0o644,
 		"/etc/systemd/system/riffle-api.service": 0o644, "/etc/systemd/system/riffle.service": 0o644, "/etc/systemd/system/riffle.target": 0o644,
 		"/etc/riffle/ingest-bluesky.env": 0o600, "/etc/riffle/filter.env": 0o600, "/etc/riffle/api.env": 0o600,
-		"/etc/riffle/riffle.env": 0o600, "/etc/riffle/buffer": 0o600, "/etc/riffle/store": 0o600,
+		"/usr/local/lib/riffle/redis-repair": 0o755,
+		"/etc/riffle/riffle.env":             0o600, "/etc/riffle/buffer": 0o600, "/etc/riffle/store": 0o600,
 	}
 	for _, binary := range []string{"riffle", "riffle-ingest", "riffle-filter", "riffle-api"} {
 		if err := os.WriteFile(filepath.Join(source, "bin", binary), []byte("#!/bin/sh\n"), 0o700); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -62,9 +63,13 @@ func (b *Buffer) Weaknesses(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("buffer: ask for settings: %w", classify(ctx, err))
 	}
 	// Hosted servers often refuse this command.
-	settings, err := b.client.ConfigGet(ctx, "*append*").Result()
-	if err = classify(ctx, err); retry.IsTransient(err) || ctx.Err() != nil {
-		return nil, fmt.Errorf("buffer: ask for settings: %w", err)
+	settings := map[string]string{}
+	for _, pattern := range []string{"*append*", "aof-load-truncated"} {
+		some, err := b.client.ConfigGet(ctx, pattern).Result()
+		if err = classify(ctx, err); retry.IsTransient(err) || ctx.Err() != nil {
+			return nil, fmt.Errorf("buffer: ask for settings: %w", err)
+		}
+		maps.Copy(settings, some)
 	}
 	return weaknesses(parseInfo(text), settings, b.want), nil
 }
@@ -84,6 +89,9 @@ func weaknesses(facts, settings map[string]string, want durability) (found []str
 		found = append(found, "appendfsync is no: a crash of the machine loses half a minute or more; set \"appendfsync everysec\"")
 	case sync == "everysec" && want == keepsAll:
 		found = append(found, "appendfsync is everysec, and durability=always was asked for: a crash of the machine loses about a second; set \"appendfsync always\"")
+	}
+	if settings["aof-load-truncated"] == "yes" {
+		found = append(found, "aof-load-truncated is yes: Redis mends a torn file in a way that loses frames at a later start; set it to no, and run scripts/redis-repair before Redis starts")
 	}
 	if settings["no-appendfsync-on-rewrite"] == "yes" {
 		found = append(found, "no-appendfsync-on-rewrite is yes: a crash during a rewrite loses all that was pushed meanwhile; set it to no")

@@ -48,16 +48,17 @@ func TestWeaknesses(t *testing.T) {
 	}{
 		{"nothing set", nil, "", []string{"maxmemory is not set", "appendonly is no"}},
 		{"nothing set, nothing asked", nil, "?durability=none", []string{"maxmemory is not set"}},
-		{"recommended", []string{"--maxmemory", "1gb", "--appendonly", "yes"}, "?durability=everysec", nil},
-		{"always asked", []string{"--maxmemory", "1gb", "--appendonly", "yes"}, "?durability=always", []string{"appendfsync is everysec"}},
-		{"always", []string{"--maxmemory", "1gb", "--appendonly", "yes", "--appendfsync", "always"}, "?durability=always", nil},
-		{"no sync", []string{"--maxmemory", "1gb", "--appendonly", "yes", "--appendfsync", "no"}, "", []string{"appendfsync is no"}},
+		{"recommended", []string{"--maxmemory", "1gb", "--aof-load-truncated", "no", "--appendonly", "yes"}, "?durability=everysec", nil},
+		{"always asked", []string{"--maxmemory", "1gb", "--aof-load-truncated", "no", "--appendonly", "yes"}, "?durability=always", []string{"appendfsync is everysec"}},
+		{"always", []string{"--maxmemory", "1gb", "--aof-load-truncated", "no", "--appendonly", "yes", "--appendfsync", "always"}, "?durability=always", nil},
+		{"no sync", []string{"--maxmemory", "1gb", "--aof-load-truncated", "no", "--appendonly", "yes", "--appendfsync", "no"}, "", []string{"appendfsync is no"}},
 		{
-			"none while rewriting", []string{"--maxmemory", "1gb", "--appendonly", "yes", "--no-appendfsync-on-rewrite", "yes"}, "",
+			"none while rewriting", []string{"--maxmemory", "1gb", "--aof-load-truncated", "no", "--appendonly", "yes", "--no-appendfsync-on-rewrite", "yes"}, "",
 			[]string{"no-appendfsync-on-rewrite is yes"},
 		},
+		{"mends torn files itself", []string{"--maxmemory", "1gb", "--appendonly", "yes"}, "", []string{"aof-load-truncated is yes"}},
 		{
-			"it does not tell", []string{"--maxmemory", "1gb", "--appendonly", "yes", "--appendfsync", "no", "--rename-command", "CONFIG", ""}, "", nil,
+			"it does not tell", []string{"--maxmemory", "1gb", "--aof-load-truncated", "no", "--appendonly", "yes", "--appendfsync", "no", "--rename-command", "CONFIG", ""}, "", nil,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

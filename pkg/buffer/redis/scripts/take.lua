@@ -65,7 +65,14 @@ local function deliver(id, frame)
 end
 
 for _, id in ipairs(ended) do
-  deliver(id, redis.call('HGET', KEYS[3], id))
+  local frame = redis.call('HGET', KEYS[3], id)
+  if frame then
+    deliver(id, frame)
+  else -- left by a server that lost a part of a script: it would spoil every reply
+    redis.call('ZREM', KEYS[4], id)
+    redis.call('ZREM', KEYS[5], id)
+    redis.call('HDEL', KEYS[6], id)
+  end
 end
 local events, bytes = 0, 0
 for _, frame in ipairs(frames) do
