@@ -85,9 +85,9 @@ func TestLong(t *testing.T) { //nolint:paralleltest // one world at a time: each
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			const rate = 400
 			lines := max(4000, int(length.Seconds())*rate) // it must not end before the misdeeds do
-			w := newWorld(t, options{seed: seed, lines: lines, rate: rate, tiny: true, storeAll: seed%2 == 0, bin: bin})
+			w := newWorld(t, options{seed: seed, lines: lines, rate: rate, tiny: true, storeAll: seed%2 == 0, bin: bin, input: input(seed % 3)})
 			random := rand.New(rand.NewPCG(seed, 2))
-			drawn := deck(random, names(w.disk != nil))
+			drawn := deck(random, names(w.disk != nil, w.pipe == nil))
 			end := time.Now().Add(*length)
 			play(w, func() (step, bool) { return drawn(), time.Now().Before(end) })
 			w.failed()
@@ -114,7 +114,7 @@ func TestSchedule(t *testing.T) {
 	t.Parallel()
 	schedule := func(seed uint64) string {
 		random := rand.New(rand.NewPCG(seed, 2))
-		drawn := deck(random, names(true))
+		drawn := deck(random, names(true, true))
 		var b strings.Builder
 		for range len(deeds) {
 			fmt.Fprintln(&b, drawn())

@@ -3,10 +3,12 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,12 +51,13 @@ type deed struct {
 	length  time.Duration
 	size    int64
 	tiny    bool // only where MariaDB has a small disk
+	again   bool // only where the source can be read again
 }
 
 var (
-	everyStage = []string{"ingest", "filter1", "filter2", "api"}
+	everyStage = []string{"ingest", "standby", "filter1", "filter2", "api"}
 	everyProxy = []string{
-		"ingest to redis", "filter1 to redis", "filter2 to redis", "filter1 to mariadb", "filter2 to mariadb", "api to mariadb",
+		"ingest to redis", "standby to redis", "filter1 to redis", "filter2 to redis", "filter1 to mariadb", "filter2 to mariadb", "api to mariadb",
 	}
 	someFilter = []string{"filter1", "filter2"}
 )
@@ -62,7 +65,7 @@ var (
 // deeds are all misdeeds, by name.
 var deeds = map[string]deed{
 	"kill":                   {do: kill, targets: everyStage},
-	"kill in a push":         {do: killInPush},
+	"kill in a push":         {do: killInPush, again: true},
 	"kill in a commit":       {do: killInCommit, targets: someFilter},
 	"freeze":                 {do: freeze, targets: everyStage},
 	"freeze in a commit":     {do: freezeInCommit, targets: someFilter},
@@ -71,6 +74,7 @@ var deeds = map[string]deed{
 	"cut redis's tail":       {do: cutTail, size: 64 << 10},
 	"put redis back":         {do: putBack, length: 5 * time.Second},
 	"fill redis":             {do: fillRedis},
+	"redis is read-only":     {do: readOnly, length: 3 * time.Second},
 	"fill mariadb's disk":    {do: fillDisk, length: 5 * time.Second, tiny: true},
 	"cut connections":        {do: cut, targets: everyProxy},
 	"delay":                  {do: delay, targets: everyProxy, length: 3 * time.Second},
@@ -80,7 +84,7 @@ var deeds = map[string]deed{
 	"hold the counter":       {do: holdCounter, length: 7 * time.Second},
 	"hold events":            {do: holdEvents, length: 3 * time.Second},
 	"deadlock":               {do: deadlock},
-	"pause and empty redis":  {do: pauseAndEmpty},
+	"pause and empty redis":  {do: pauseAndEmpty, again: true},
 }
 
 // draw makes a step of a kind.
@@ -100,10 +104,10 @@ func draw(random *rand.Rand, name string) step {
 }
 
 // names lists the misdeeds that can be done, always in the same order.
-func names(tiny bool) []string {
+func names(tiny, again bool) []string {
 	var all []string
 	for name, d := range deeds {
-		if tiny || !d.tiny {
+		if (tiny || !d.tiny) && (again || !d.again) {
 			all = append(all, name)
 		}
 	}
@@ -118,6 +122,7 @@ func (w *world) do(s step) error {
 	case <-w.t.Context().Done():
 		return w.t.Context().Err()
 	}
+	s.target = w.present(s.target)
 	if victim := w.stages[s.target]; victim != nil && victim.isFrozen() && strings.Contains(s.deed, "commit") {
 		s.target = map[string]string{"filter1": "filter2", "filter2": "filter1"}[s.target] // one that does something
 	}
@@ -128,7 +133,39 @@ func (w *world) do(s step) error {
 	return nil
 }
 
-func kill(w *world, s step) error { return w.stages[s.target].crash() }
+// present is a target that this world has.
+func (w *world) present(target string) string {
+	if name, rest, _ := strings.Cut(target, " "); name == "standby" && w.stages[name] == nil {
+		return strings.TrimSpace("ingest " + rest)
+	}
+	return target
+}
+
+func kill(w *world, s step) error {
+	if s.target == "ingest" && w.pipe != nil {
+		return w.stages["filter1"].crash() // with ingest dies what it has read of the pipe
+	}
+	return w.stages[s.target].crash()
+}
+
+// writer is the ingest that has the source's name, or will have it soon.
+func (w *world) writer() *stage {
+	holder, err := w.peek.HGet(w.t.Context(), sourceKeys+"source", "holder").Result()
+	if err != nil {
+		holder = "" // nobody yet, or redis is away
+	}
+	awake := w.ingests[0]
+	for _, s := range w.ingests {
+		if s.isFrozen() {
+			continue
+		}
+		if strings.Contains(holder, fmt.Sprintf("-%d-", s.pid())) {
+			return s
+		}
+		awake = s
+	}
+	return awake
+}
 
 // sprung waits until a trap is sprung, but not where nothing passes: it reports
 // whether it was.
@@ -151,9 +188,10 @@ func (w *world) sprung(p *proxy, t *trap) bool {
 // killInPush kills ingest between the moment at which it sends a frame and that
 // at which Redis gets it.
 func killInPush(w *world, _ step) error {
-	p := w.proxies["ingest to redis"]
+	victim := w.writer()
+	p := w.proxies[victim.name+" to redis"]
 	w.sprung(p, p.set(swallow, w.pushDigest))
-	return w.ingest.crash()
+	return victim.crash()
 }
 
 // transaction begins a filter's write.
@@ -212,6 +250,8 @@ func freezeInCommit(w *world, s step) error {
 }
 
 func killMariaDB(w *world, s step) error {
+	w.keeping.Lock()
+	defer w.keeping.Unlock()
 	w.maria.Kill()
 	w.wait(s.length)
 	w.maria.Restart()
@@ -221,8 +261,7 @@ func killMariaDB(w *world, s step) error {
 func killRedis(w *world, s step) error {
 	w.redis.Kill()
 	w.wait(s.length)
-	w.redis.Restart()
-	return nil
+	return w.startRedis()
 }
 
 // cutTail sets Redis back by the end of its file.
@@ -241,6 +280,15 @@ func cutTail(w *world, s step) error {
 	// Not all of it: that would be another Redis, without the source.
 	if err := os.Truncate(last, max(stat.Size()-s.size, stat.Size()/2)); err != nil {
 		return err
+	}
+	return w.startRedis()
+}
+
+// startRedis starts it as its unit should: what is torn is mended before.
+func (w *world) startRedis() error {
+	out, err := exec.CommandContext(w.t.Context(), filepath.Join(root, "scripts", "redis-repair"), w.redis.Dir).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("redis-repair: %w\n%s", err, out)
 	}
 	w.redis.Restart()
 	return nil
@@ -264,8 +312,7 @@ func putBack(w *world, s step) error {
 	if err := os.CopyFS(files, os.DirFS(older)); err != nil {
 		return err
 	}
-	w.redis.Restart()
-	return nil
+	return w.startRedis()
 }
 
 // fillRedis leaves Redis no memory, until the filters have drained it.
@@ -284,8 +331,24 @@ func fillRedis(w *world, _ step) error {
 	return w.peek.ConfigSet(ctx, "maxmemory", "0").Err()
 }
 
+// readOnly makes Redis the replica of nobody, as in the middle of a failover: it
+// answers, and takes no writes.
+func readOnly(w *world, s step) error {
+	ctx := w.t.Context()
+	if err := w.peek.ReplicaOf(ctx, "127.0.0.1", "1").Err(); err != nil {
+		return err
+	}
+	if err := w.peek.Set(ctx, "chaos", "x", 0).Err(); !goredis.HasErrorPrefix(err, "READONLY ") {
+		return fmt.Errorf("redis is not read-only: %w", err)
+	}
+	w.wait(s.length)
+	return w.peek.ReplicaOf(ctx, "no", "one").Err()
+}
+
 // fillDisk leaves MariaDB no room.
 func fillDisk(w *world, s step) error {
+	w.keeping.Lock()
+	defer w.keeping.Unlock()
 	if err := w.disk.fill(); err != nil {
 		return err
 	}
@@ -293,7 +356,8 @@ func fillDisk(w *world, s step) error {
 	if err := w.disk.free(); err != nil {
 		return err
 	}
-	// It may have given up, as servers do; its operator starts it again.
+	// It may have given up, as servers do; its operator starts it again. It may also
+	// do so some seconds later: see keepMaria.
 	if err := w.db.PingContext(w.t.Context()); err != nil {
 		w.note("  mariadb is started again")
 		w.maria.Kill()
@@ -321,7 +385,7 @@ func halfOpen(w *world, s step) error {
 }
 
 func dropPushAnswer(w *world, _ step) error {
-	p := w.proxies["ingest to redis"]
+	p := w.proxies[w.writer().name+" to redis"]
 	w.sprung(p, p.set(dropAnswer, w.pushDigest))
 	return nil
 }
@@ -336,8 +400,12 @@ func dropCommitAnswer(w *world, s step) error {
 func (w *world) rival(length time.Duration, statements ...string) error {
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	tx, err := w.db.BeginTx(ctx, nil)
-	if err != nil {
+	var tx *sql.Tx
+	if err := w.until("mariadb answers", func() (bool, error) {
+		var err error
+		tx, err = w.db.BeginTx(ctx, nil)
+		return err == nil, nil // an error is asked again
+	}); err != nil {
 		return err
 	}
 	for _, statement := range statements {
@@ -347,7 +415,10 @@ func (w *world) rival(length time.Duration, statements ...string) error {
 		}
 	}
 	w.wait(length)
-	return tx.Rollback()
+	if err := tx.Rollback(); err != nil {
+		w.note("  the rival: %v", err) // it is gone, and its locks with it
+	}
+	return nil
 }
 
 // holdCounter locks what every write needs last, for longer than a lock is
@@ -379,7 +450,7 @@ func deadlock(w *world, _ step) error {
 // pauseAndEmpty pauses everything, has Redis drained, empties it, starts the
 // stages anew and resumes them.
 func pauseAndEmpty(w *world, _ step) error {
-	if w.ingest.finished() {
+	if w.readThrough() {
 		return nil
 	}
 	if err := w.thawed(); err != nil {
@@ -389,7 +460,7 @@ func pauseAndEmpty(w *world, _ step) error {
 		if _, err := w.tool("pause", stage, "--reason", "chaos", "--buffer", w.redis.URL); err != nil {
 			return err
 		}
-		return w.until(stage+" is paused", func() (bool, error) { return w.ingest.finished() || w.mustPaused(stage), nil })
+		return w.until(stage+" is paused", func() (bool, error) { return w.readThrough() || w.mustPaused(stage), nil })
 	}
 	if err := pause("ingest"); err != nil {
 		return err
@@ -397,8 +468,8 @@ func pauseAndEmpty(w *world, _ step) error {
 	if err := w.drained(); err != nil {
 		return err
 	}
-	if !w.ingest.finished() {
-		if err := w.until("the cursor is on ingest's disk", w.cursorKept); err != nil {
+	if !w.readThrough() {
+		if err := w.until("the cursor is on every ingest's disk", w.cursorKept); err != nil {
 			return err
 		}
 	}
@@ -410,13 +481,18 @@ func pauseAndEmpty(w *world, _ step) error {
 		return err
 	}
 	w.note("  redis is empty")
-	if err := errors.Join(w.filters1.start(), w.filters2.crash(), w.ingest.crash()); err != nil {
+	if err := errors.Join(w.filters1.start(), w.filters2.crash()); err != nil {
 		return err
+	}
+	for _, s := range w.ingests {
+		if err := s.crash(); err != nil {
+			return err
+		}
 	}
 	// The stages bring the switches back; resumed before, they would be paused
 	// again by the first of them.
 	for _, stage := range []string{"ingest", "filter"} {
-		if err := w.until(stage+" is paused again", func() (bool, error) { return w.ingest.finished() || w.mustPaused(stage), nil }); err != nil {
+		if err := w.until(stage+" is paused again", func() (bool, error) { return w.readThrough() || w.mustPaused(stage), nil }); err != nil {
 			return err
 		}
 	}
@@ -434,7 +510,8 @@ func (w *world) mustPaused(stage string) bool {
 	return err == nil && yes
 }
 
-// cursorKept reports whether ingest remembers by itself where the buffer stands.
+// cursorKept reports whether every ingest remembers by itself where the buffer
+// stands.
 func (w *world) cursorKept() (bool, error) {
 	cursor, err := w.peek.HGet(w.t.Context(), sourceKeys+"source", "cursor").Result()
 	if errors.Is(err, goredis.Nil) {
@@ -443,6 +520,11 @@ func (w *world) cursorKept() (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // asked again
 	}
-	text, err := os.ReadFile(filepath.Join(w.dir, "ingest", "cursor-"+source+".json"))
-	return err == nil && bytes.Contains(text, []byte(`"`+cursor+`"`)), nil
+	for _, s := range w.ingests {
+		text, err := os.ReadFile(filepath.Join(w.dir, s.name, "cursor-"+source+".json"))
+		if err != nil || !bytes.Contains(text, []byte(`"`+cursor+`"`)) {
+			return false, nil //nolint:nilerr // asked again
+		}
+	}
+	return true, nil
 }

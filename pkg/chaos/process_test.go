@@ -22,6 +22,7 @@ type stage struct {
 	args   []string
 	log    string // path of its standard error, of all its lives
 	w      *world
+	stdin  *os.File // nil: nothing
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -46,6 +47,9 @@ func (s *stage) start() error {
 	cmd := exec.Command(filepath.Join(s.w.bin, s.binary), s.args...)
 	cmd.Env, cmd.Dir = environ(), s.w.dir
 	cmd.Stdout, cmd.Stderr = out, out
+	if s.stdin != nil {
+		cmd.Stdin = s.stdin
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -117,6 +121,16 @@ func (s *stage) crash() error {
 	}
 	s.kill()
 	return s.start()
+}
+
+// pid is that of this life; 0 before the first.
+func (s *stage) pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
 }
 
 // finished reports whether the process has ended with status 0.

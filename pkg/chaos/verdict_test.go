@@ -60,7 +60,21 @@ func (w *world) judge(ctx context.Context) error {
 	if counts["matched"] < 20 || counts["deleted"] < 20 {
 		w.find("only %v: this run shows little", counts)
 	}
+	w.noteLocks(ctx)
 	return w.judgeLedger(ctx)
+}
+
+// noteLocks tells how often transactions were ended for others' locks since
+// MariaDB was last started: that rivals were there shows little.
+func (w *world) noteLocks(ctx context.Context) {
+	var deadlocks, timeouts int64
+	const count = "SELECT COALESCE(SUM(CASE name WHEN 'lock_deadlocks' THEN count END), 0), COALESCE(SUM(CASE name WHEN 'lock_timeouts' THEN count END), 0)" +
+		" FROM information_schema.innodb_metrics"
+	if err := w.db.QueryRowContext(ctx, count).Scan(&deadlocks, &timeouts); err != nil {
+		w.note("locks are not counted: %v", err)
+		return
+	}
+	w.note("mariadb has ended %d transactions for deadlocks, and %d waits for locks, since its last start", deadlocks, timeouts)
 }
 
 // judgePost says in which class a post is, and notes what is wrong with it.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -43,18 +44,21 @@ type world struct {
 	stream   *stream
 
 	redis, maria *testenv.Server
-	disk         *disk // the small disk of MariaDB; nil: an ordinary one
+	keeping      sync.Mutex // who holds it may end MariaDB
+	disk         *disk      // the small disk of MariaDB; nil: an ordinary one
 	peek         *goredis.Client
 	db           *sql.DB
 	api          string
 	users        map[string]int64
 
-	ingest, filters1, filters2, apis *stage
-	stages                           map[string]*stage
-	proxies                          map[string]*proxy
-	full                             string // the source without a rate
-	pollers                          []*poller
-	pushDigest                       string
+	ingests                  []*stage // the second, where there is one, is its standby
+	filters1, filters2, apis *stage
+	stages                   map[string]*stage
+	pipe                     *pipe // what the only ingest reads; nil: files
+	proxies                  map[string]*proxy
+	full                     string // the source without a rate
+	pollers                  []*poller
+	pushDigest               string
 
 	background sync.WaitGroup
 	closing    chan struct{}
@@ -73,7 +77,17 @@ type options struct {
 	tiny     bool // MariaDB gets a disk that can be filled
 	storeAll bool // every event is stored, so that each can be accounted for
 	bin      string
+	input    input
 }
+
+// input is how the stream comes to riffle.
+type input int
+
+const (
+	byFile    input = iota // one ingest, of a source that can be read again
+	byStandby              // two, of which one waits for the other's end
+	byPipe                 // one, which reads a pipe and has a spool; it is never killed
+)
 
 // newWorld starts servers and stages; nothing is read yet.
 func newWorld(t *testing.T, o options) *world {
@@ -81,7 +95,7 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{
 		t: t, seed: o.seed, bin: o.bin, dir: t.TempDir(), storeAll: o.storeAll,
 		users: make(map[string]int64), stages: make(map[string]*stage), proxies: make(map[string]*proxy), closing: make(chan struct{}),
-		redis: testenv.StartRedis(t, "--appendonly", "yes"),
+		redis: testenv.StartRedis(t, "--appendonly", "yes", "--aof-load-truncated", "no"),
 		// Readers of the test's own beside those of the stages.
 		maria: testenv.StartMariaDB(t, "--max-connections=400"),
 	}
@@ -100,7 +114,12 @@ func newWorld(t *testing.T, o options) *world {
 	w.connect()
 	w.prepare()
 	w.full = "file:" + file + "?format=event"
-	w.plan(fmt.Sprintf("%s&rate=%d", w.full, o.rate))
+	stream := fmt.Sprintf("%s&rate=%d", w.full, o.rate)
+	if o.input == byPipe {
+		w.pipe = newPipe(t, w.stream.lines, o.rate)
+		stream = "stdin:?format=event"
+	}
+	w.plan(stream, o.input == byStandby)
 	t.Cleanup(w.close)
 	return w
 }
@@ -164,7 +183,7 @@ func (w *world) prepare() {
 }
 
 // plan sets up the stages, each behind proxies of its own.
-func (w *world) plan(stream string) {
+func (w *world) plan(stream string, standby bool) {
 	through := func(stage, server, address string) string {
 		u, err := url.Parse(address)
 		if err != nil {
@@ -183,7 +202,17 @@ func (w *world) plan(stream string) {
 		w.stages[name] = s
 		return s
 	}
-	w.ingest = add("ingest", "riffle-ingest", "--buffer", through("ingest", "redis", w.redis.URL), "--name", source, "--source", stream)
+	ingest := func(name string) {
+		w.ingests = append(w.ingests, add(name, "riffle-ingest",
+			"--buffer", through(name, "redis", w.redis.URL), "--name", source, "--source", stream))
+	}
+	ingest("ingest")
+	if standby {
+		ingest("standby")
+	}
+	if w.pipe != nil {
+		w.ingests[0].stdin = w.pipe.read
+	}
 	filter := func(name string) *stage {
 		s := add(name, "riffle-filter", "--buffer", through(name, "redis", w.redis.URL), "--store", through(name, "mariadb", w.maria.URL))
 		if w.storeAll {
@@ -209,12 +238,48 @@ func (w *world) open(ctx context.Context) error {
 		w.background.Go(func() { p.run(ctx) })
 	}
 	w.begun = time.Now()
-	return w.ingest.start()
+	if w.disk != nil {
+		w.background.Go(w.keepMaria)
+	}
+	if w.pipe != nil {
+		w.background.Go(func() { w.pipe.run(w.closing) })
+	}
+	for _, s := range w.ingests {
+		if err := s.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readThrough reports whether the stream was read to its end.
+func (w *world) readThrough() bool {
+	return !slices.ContainsFunc(w.ingests, func(s *stage) bool { return !s.finished() })
+}
+
+// keepMaria starts MariaDB again, as systemd would, where it ends by itself: after
+// its disk was full it may, at once or when it next writes pages back.
+func (w *world) keepMaria() {
+	for {
+		select {
+		case <-w.closing:
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+		w.keeping.Lock()
+		if w.maria.Exited() {
+			w.note("  mariadb has given up, and is started again")
+			w.maria.Restart()
+		}
+		w.keeping.Unlock()
+	}
 }
 
 // close ends what still runs.
 func (w *world) close() {
 	close(w.closing)
+	w.keeping.Lock() // not in the middle of a restart
+	defer w.keeping.Unlock()
 	for _, s := range w.stages {
 		s.kill()
 	}
@@ -303,16 +368,10 @@ func (w *world) finish() error {
 	if err := w.thawed(); err != nil {
 		return err
 	}
-	// What is left is read at full speed. Where nothing is, once more all the same:
-	// Redis may have gone back since.
-	if err := w.ingest.stop(); err != nil {
+	if err := w.readRest(); err != nil {
 		return err
 	}
-	w.ingest.args[slices.Index(w.ingest.args, "--source")+1] = w.full
-	if err := w.ingest.start(); err != nil {
-		return err
-	}
-	if err := w.until("the source is read to its end", func() (bool, error) { return w.ingest.finished(), nil }); err != nil {
+	if err := w.until("the source is read to its end", func() (bool, error) { return w.readThrough(), nil }); err != nil {
 		return err
 	}
 	if err := w.drained(); err != nil {
@@ -332,6 +391,27 @@ func (w *world) finish() error {
 			}
 		}), nil
 	})
+}
+
+// readRest has what is left read at full speed. Where nothing is, files are read
+// once more all the same: Redis may have gone back since.
+func (w *world) readRest() error {
+	if w.pipe != nil {
+		close(w.pipe.hurry)
+		return nil
+	}
+	for _, s := range w.ingests {
+		if err := s.stop(); err != nil {
+			return err
+		}
+	}
+	for _, s := range w.ingests {
+		s.args[slices.Index(s.args, "--source")+1] = w.full
+		if err := s.start(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // paused reports whether a stage says that it is.
@@ -362,7 +442,8 @@ func (w *world) report() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, %d lines, store-all %v\n", w.seed, len(w.stream.lines), w.storeAll)
+	fmt.Fprintf(&b, "seed %d, %d lines, store-all %v, standby %v, pipe %v\n",
+		w.seed, len(w.stream.lines), w.storeAll, len(w.ingests) > 1, w.pipe != nil)
 	fmt.Fprintf(&b, "what was done:\n  %s\n", strings.Join(w.diary, "\n  "))
 	if len(w.findings) == 0 {
 		return b.String()
@@ -375,7 +456,7 @@ func (w *world) report() string {
 // tails are the ends of the processes' logs.
 func (w *world) tails() string {
 	var b strings.Builder
-	for _, name := range []string{"ingest", "filter1", "filter2", "api"} {
+	for _, name := range slices.Sorted(maps.Keys(w.stages)) {
 		fmt.Fprintf(&b, "--- %s\n%s\n", name, w.stages[name].tail(25))
 	}
 	return b.String()

@@ -58,6 +58,9 @@ func (s *Server) own(tb testing.TB) *Server {
 // Pid names the server's process, for signals.
 func (s *Server) Pid() int { return s.p.cmd.Process.Pid }
 
+// Exited reports whether the server has ended by itself, or was ended.
+func (s *Server) Exited() bool { return s.p.exited() }
+
 // Kill ends the server as a crash would.
 func (s *Server) Kill() {
 	s.tb.Helper()
