@@ -20,7 +20,8 @@ import (
 type bench struct {
 	length  time.Duration // of long rows
 	short   bool
-	matches int    // of the largest store of the row pages
+	matches int // of the largest store of the row pages
+	outage  time.Duration
 	profile string // folder for profiles; empty: none
 	log     io.Writer
 	bar     *progressbar.ProgressBar // nil unless log is a terminal

@@ -31,6 +31,10 @@ var rows = []row{
 	{"record", "file to ingest to Redis", benchRecord},
 	{"end-to-end", "file to ingest to Redis to filter to MariaDB", benchEndToEnd},
 	{"delay", "arrival to commit at Twitter's mean rate", benchDelay},
+	{"outage", "a store outage at Twitter's mean rate, and how soon it is made up", benchOutage},
+	{"restart", "kill -9 of the only filter, until the next is at full speed", benchRestart},
+	{"deep", "10 million events in Redis, held and drained", benchDeep},
+	{"spool", "append frames to ingest's spool", benchSpool},
 	{"commits", "ordered commits of one, two and four filters", benchCommits},
 	{"api", "polls and pages against bare net/http", benchAPI},
 	{"polls", "a billion polls a week, nine of ten answered 304", benchPolls},
@@ -71,6 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	short := flags.Bool("short", os.Getenv("BENCH_SHORT") != "", "run each row just long enough to see that it works")
 	list := flags.Bool("list", false, "list the rows and stop")
 	matches := flags.Int("matches", 1_000_000, "how many matches the largest store of the row pages holds")
+	outage := flags.Duration("outage", 10*time.Minute, "how long the store is away in the row outage")
 	profile := flags.String("profile", os.Getenv("BENCH_PROFILE"), "keep CPU profiles of the processes in this folder")
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
@@ -87,13 +92,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errUsage
 	}
 	if *short {
-		*length = 5 * time.Second
+		*length, *outage = 5*time.Second, 10*time.Second
 	}
 	b, err := newBench(*length, *short, *profile, stderr)
 	if err != nil {
 		return err
 	}
-	b.matches = *matches
+	b.matches, b.outage = *matches, *outage
 	return errors.Join(measure(ctx, b, chosen, stdout), b.close())
 }
 

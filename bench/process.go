@@ -214,6 +214,9 @@ func (p *process) profile(ctx context.Context, b *bench, label string, d time.Du
 // peak is the largest resident set of a process so far, in bytes.
 func peak(pid int) (float64, error) { return statusField(pid, "VmHWM:") }
 
+// resident is the resident set of a process now, in bytes.
+func resident(pid int) (float64, error) { return statusField(pid, "VmRSS:") }
+
 func statusField(pid int, field string) (float64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // servers is a private Redis and MariaDB.
@@ -76,13 +78,64 @@ func (s *servers) prepare(ctx context.Context) error {
 	s.redisPid, err1 = pidOf(filepath.Join(s.dir, "redis.pid"))
 	s.mysqlPid, err2 = pidOf(filepath.Join(s.dir, "mariadb.pid"))
 	s.conditions = "MariaDB: 2 GiB buffer pool, 2 GiB log, 4,000 I/O operations a second, log flushed at every commit; Redis: nothing on disk"
-	return errors.Join(err1, err2, execute(ctx, u,
-		"SET GLOBAL innodb_buffer_pool_size = 2147483648",
-		"SET GLOBAL innodb_log_file_size = 2147483648",
-		"SET GLOBAL innodb_io_capacity_max = 8000",
-		"SET GLOBAL innodb_io_capacity = 4000",
-		"SET GLOBAL innodb_flush_log_at_trx_commit = 1",
-	))
+	statements := make([]string, len(inUse))
+	for i, setting := range inUse {
+		statements[i] = "SET GLOBAL " + setting
+	}
+	return errors.Join(err1, err2, execute(ctx, u, statements...))
+}
+
+// inUse are the settings of a MariaDB in use.
+var inUse = []string{
+	"innodb_buffer_pool_size=2147483648", "innodb_log_file_size=2147483648",
+	"innodb_io_capacity_max=8000", "innodb_io_capacity=4000", "innodb_flush_log_at_trx_commit=1",
+}
+
+// killMySQL ends MariaDB at once. The returned function starts it again, with the
+// settings that it had, and waits until it answers.
+func (s *servers) killMySQL(ctx context.Context) (restart func() error, err error) {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.mysqlPid))
+	if err != nil {
+		return nil, err
+	}
+	args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+	for _, setting := range inUse {
+		args = append(args, "--"+setting)
+	}
+	if err := syscall.Kill(s.mysqlPid, syscall.SIGKILL); err != nil {
+		return nil, err
+	}
+	return func() error {
+		cmd := exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...) // scripts/servers stops it
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		go func() { _ = cmd.Wait() }()
+		s.mysqlPid = cmd.Process.Pid
+		if err := os.WriteFile(filepath.Join(s.dir, "mariadb.pid"), []byte(strconv.Itoa(s.mysqlPid)), 0o600); err != nil {
+			return err
+		}
+		return s.answers(ctx)
+	}, nil
+}
+
+// answers waits until MariaDB does.
+func (s *servers) answers(ctx context.Context) error {
+	u, err := url.Parse(s.mysql)
+	if err != nil {
+		return err
+	}
+	for range 600 {
+		if err = execute(ctx, u, "SELECT 1"); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("mariadb does not start again: %w", err)
 }
 
 func pidOf(name string) (int, error) {
