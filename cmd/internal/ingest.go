@@ -45,14 +45,15 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 	if err != nil {
 		return nil, err
 	}
+	gate := p.newGate("ingest", buffer, control.GateConfig{
+		Stages: []string{pause.Ingest, pause.Source(name)}, NeedsGap: !source.Replays(),
+	})
 	c := ingest.Config{
-		Name:     name,
-		Source:   source,
-		Pusher:   buffer.Pusher(name, p.Instance),
-		Audience: in.Audience,
-		Switch: p.newGate("ingest", buffer, control.GateConfig{
-			Stages: []string{pause.Ingest, pause.Source(name)}, NeedsGap: !source.Replays(),
-		}),
+		Name:       name,
+		Source:     source,
+		Pusher:     buffer.Pusher(name, p.Instance),
+		Audience:   in.Audience,
+		Switch:     gate,
 		Depths:     buffer,
 		Memory:     memory{p.State, name},
 		Log:        p.Log,
@@ -75,6 +76,7 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) {
 			tellIngest(b, stage.Status())
 			tellQuiet(b, watch)
+			tellRefused(b, gate)
 			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
 		}),
 	}, nil
@@ -93,6 +95,16 @@ func tellIngest(b *control.Beat, s ingest.Status) {
 	for _, g := range s.Gaps {
 		b.Notices = append(b.Notices, control.Notice{Kind: "gap", Text: g.Why, From: g.From.Std(), To: g.To.Std()})
 	}
+}
+
+// tellRefused tells of a pause that the stage does not obey.
+func tellRefused(b *control.Beat, gate *control.Gate) {
+	by, refused := gate.Refused()
+	if !refused {
+		return
+	}
+	b.Notices = append(b.Notices, control.Notice{Kind: "not_paused", From: by.Since, Text: fmt.Sprintf(
+		"it cannot be read again, and the pause by %s does not accept a gap; riffle pause %s --accept-gap pauses it all the same", by.Who, by.Stage)})
 }
 
 func sum(counts map[string]int64) (total int64) {

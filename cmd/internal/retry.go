@@ -14,6 +14,7 @@ import (
 	"riffle/pkg/config"
 	"riffle/pkg/event"
 	"riffle/pkg/ingest"
+	"riffle/pkg/pause"
 	"riffle/pkg/retry"
 )
 
@@ -51,7 +52,22 @@ func beginRetry(ctx context.Context, buffer *Buffer) (*Retry, error) {
 		return nil, r.explain(err)
 	}
 	r.prev = at.Frame
-	return r, nil
+	return r, buffer.spreadPause(ctx)
+}
+
+// spreadPause tells all sources of the filters' switch: one that has just come does
+// not know of a pause, and would be taken from.
+func (b *Buffer) spreadPause(ctx context.Context) error {
+	all, _, err := b.Switches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Stage == pause.Filter {
+			return b.Pause(ctx, s)
+		}
+	}
+	return nil
 }
 
 // Retry puts one back. Done twice, it makes no difference: the frame has the

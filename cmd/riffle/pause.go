@@ -184,7 +184,13 @@ func (a *app) flipLocal(f *flip) error {
 	if err := a.tellFlip(&done); err != nil {
 		return err
 	}
-	return a.say("written to %s, where the stage sees it within a second", dir)
+	if err := a.say("written to %s, where the stage sees it within a second", dir); err != nil {
+		return err
+	}
+	if done.Paused && !done.AcceptGap && strings.HasPrefix(done.Stage, pause.Ingest) {
+		return a.say("an ingest whose source cannot be read again obeys it only with --accept-gap")
+	}
+	return nil
 }
 
 // whoIsIt names the person at this terminal.

@@ -54,6 +54,8 @@ func TestPauseLocal(t *testing.T) {
 	riffle(t, "", nil, "pause", "ingest/a b", "--local", "--state", dir, "--reason", "why", "--for", "2h").
 		expect(t, 0, "ingest/a b is paused until 2", "")
 	wantSwitch(true)
+	riffle(t, "", nil, "pause", "ingest/a b", "--local", "--state", dir, "--reason", "why").expect(t, 0, "obeys it only with --accept-gap", "")
+	wantSwitch(true)
 	riffle(t, "", []string{"STATE_DIRECTORY=" + dir}, "resume", "ingest/a b", "--local", "--reason", "why").expect(t, 0, "ingest/a b is resumed", "")
 	wantSwitch(false)
 	if err := os.WriteFile(filepath.Join(dir, "pause-ingest%2Fa%20b.json"), []byte("{"), 0o600); err != nil {

@@ -97,6 +97,23 @@ func (g *Gate) Paused() (by pause.Switch, paused bool) {
 	return pause.Switch{}, false
 }
 
+// Refused gives the switch that is on and that the stage does not obey, since its
+// source cannot be read again and the switch accepts no gap.
+func (g *Gate) Refused() (by pause.Switch, refused bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.now.by != nil || !g.c.NeedsGap {
+		return pause.Switch{}, false
+	}
+	at := g.c.Now().Add(g.ahead)
+	for _, stage := range g.c.Stages {
+		if s := g.known[stage]; s.On(at) && !s.AcceptGap {
+			return s, true
+		}
+	}
+	return pause.Switch{}, false
+}
+
 // Begins gives a channel that is closed once the stage is paused. It waits as
 // Paused does.
 func (g *Gate) Begins() <-chan struct{} {

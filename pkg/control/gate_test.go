@@ -230,9 +230,15 @@ func TestGateWithoutReplay(t *testing.T) {
 		b.flip(t, pause.Wish{Stage: "ingest", Pause: true})
 		soon()
 		wantPaused(t, g, false, "without --accept-gap")
+		if by, refused := g.Refused(); !refused || by.Stage != "ingest" {
+			t.Errorf("refused: got %+v, %t, want the switch of ingest", by, refused)
+		}
 		b.flip(t, pause.Wish{Stage: "ingest", Pause: true, AcceptGap: true})
 		soon()
 		wantPaused(t, g, true, "with --accept-gap")
+		if by, refused := g.Refused(); refused {
+			t.Errorf("refused: got %+v, want none of a pause that is obeyed", by)
+		}
 	})
 }
 
