@@ -51,6 +51,9 @@ async function logIn(base = pipeline.base) {
 const article = (text: string): Locator => page.getByRole("article").filter({ hasText: text });
 const go = (view: string) => page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
 
+/** shot keeps a picture of a step. */
+const shot = (name: string) => page.screenshot({ path: `${shots}/${name}.png` });
+
 /** see shows what waits until a text is there. */
 async function see(text: string) {
   await until(`${text} on the page, which says: ${await page.locator("body").innerText()}`, async () => {
@@ -71,6 +74,8 @@ test("who has only the link writes a rule on a phone, watches it catch, knows wh
   const link = await pipeline.link();
   await page.goto(link);
   await page.getByRole("heading", { name: "Stream" }).waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await shot("phone-1-the-link-opened");
   expect(page.url()).not.toContain("rfc_");
   expect(await page.evaluate("document.cookie + JSON.stringify(localStorage)")).not.toMatch(/rf[slc]_/);
   const [cookie] = await open.cookies();
@@ -81,11 +86,14 @@ test("who has only the link writes a rule on a phone, watches it catch, knows wh
   await page.getByRole("link", { name: "New rule" }).click();
   await page.getByLabel("Rule", { exact: true }).pressSequentially(`${word} OR "`);
   await page.getByText("opened and never closed").waitFor();
+  await shot("phone-2-a-mistake-in-a-rule");
   expect(await page.locator(".behind u").textContent()).toBe('"');
   expect(await page.getByRole("button", { name: "Add the rule" }).isDisabled()).toBe(true);
   await page.keyboard.press("Backspace");
   await page.keyboard.type('keeper');
   await page.getByLabel("Tag").fill("coast");
+  await page.getByText("posts looked at").or(page.getByText("matched nothing")).or(page.getByText("would have")).first().waitFor({ timeout: 10_000 }).catch(() => {});
+  await shot("phone-3-the-rule-as-it-is-added");
   await page.getByRole("button", { name: "Add the rule" }).click();
   await page.getByText("Rule added").waitFor();
 
@@ -95,6 +103,7 @@ test("who has only the link writes a rule on a phone, watches it catch, knows wh
     return page.getByRole("article").filter({ hasText: word }).or(page.locator(".pill")).first().waitFor({ timeout: 700 }).then(() => true, () => false);
   });
   await see(word);
+  await shot("phone-4-the-match");
   const post = article(word).first();
   expect(await post.locator("mark").first().textContent()).toBe(word);
   await post.getByRole("button", { name: "Why" }).click();
@@ -102,12 +111,14 @@ test("who has only the link writes a rule on a phone, watches it catch, knows wh
   expect(await post.locator(".reason").textContent()).toContain("coast");
   await post.getByLabel("And why not by").selectOption({ label: 'trains: "night train" OR #railway' });
   await post.getByText("It does not match this post").waitFor();
+  await shot("phone-5-why-and-why-not");
 
   await post.getByRole("link", { name: "Drop posts like this" }).click();
   expect(await page.getByLabel("Rule", { exact: true }).inputValue()).toBe("from:keeper.example");
   expect(await page.getByLabel("Drop", { exact: true }).isChecked()).toBe(true);
+  await shot("phone-6-drop-posts-like-this");
   await page.getByRole("button", { name: "Add the rule" }).click();
-  await page.getByText("Rule added").waitFor();
+  await page.getByLabel("Rule", { exact: true }).waitFor({ state: "detached" });
   await go("Stream");
   // Until the rule is live, posts of this author come; the one behind which another author's comes does not.
   await until("the rule that drops is live", async () => {
@@ -338,6 +349,34 @@ describe("rules", () => {
     await page.getByText("1 rule added").waitFor();
     await page.getByRole("article", { name: "Rule filed" }).waitFor();
   });
+});
+
+test("dead letters are looked at, retried and dropped", async () => {
+  await logIn();
+  const word = unique("coffee ");
+  await pipeline.dead(`${word} <img src=x onerror=alert(1)>`, "second");
+  await go("Pipeline");
+  const section = page.getByRole("region", { name: "3 dead letters" });
+  await section.getByText("The store refuses it").first().waitFor();
+  const letter = (name: string) => page.getByRole("region", { name: "dead letter" }).getByRole("listitem").filter({ hasText: name });
+  await letter("test:dead0").getByRole("button", { name: "Look" }).click();
+  await letter("test:dead0").getByText("<img src=x onerror=alert(1)>").waitFor();
+
+  await letter("damaged").getByRole("button", { name: "Retry" }).click();
+  await page.getByText("cannot be read, so no filter could").waitFor();
+  await letter("damaged").getByRole("button", { name: "Drop" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Keep it" }).click();
+  expect(await letter("damaged").count()).toBe(1);
+  await letter("damaged").getByRole("button", { name: "Drop" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Drop", exact: true }).click();
+  await page.getByText("Dropped.").waitFor();
+  await until("the letter gone", async () => (await letter("damaged").count()) === 0);
+
+  await letter("test:dead0").getByRole("button", { name: "Retry" }).click();
+  await page.getByText("Put back into the buffer").waitFor();
+  await go("Stream");
+  await see(word);
+  expect((await pipeline.ask<{ key: string }[]>("GET", "/v1/dead-letters")).map((d) => d.key)).toEqual(["test:dead1"]);
 });
 
 test("a feed link is made and read, a token made and revoked", async () => {

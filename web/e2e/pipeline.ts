@@ -1,11 +1,12 @@
 // A real pipeline for the page: `riffle up` on a stream that the test writes.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { request } from "node:http";
+import { promisify } from "node:util";
 
 const bin = resolve(import.meta.dirname, process.env.BIN ?? "../../bin");
 
@@ -139,6 +140,11 @@ export class Pipeline {
   /** kept waits until a post is a match. */
   async kept(text: string) {
     await until(`a match with ${text}`, async () => (await this.ask<{ event: { text?: string } }[]>("GET", "/v1/matches")).some((m) => m.event.text?.includes(text)));
+  }
+
+  /** dead leaves dead letters of posts with these texts, and one that is damaged. */
+  async dead(...texts: string[]) {
+    await promisify(execFile)("go", ["run", "./web/e2e/dead", `${this.data}/store.db`, ...texts], { cwd: resolve(import.meta.dirname, "../..") });
   }
 
   /** delete hands the deletion of a post to the stream. */

@@ -115,6 +115,18 @@ const states: State[] = [
     await page.locator(".pill").click();
     await page.getByText("Something is missing here").waitFor();
   }],
+  ["stream-flooded", async (page) => {
+    const data = await pipeline.ask<{ tag: string }[]>("GET", "/v1/rules");
+    await page.route(/\/v1\/rules$/, (route) => route.fulfill(envelope(data.map((r) => (r.tag === "coffee" ? { ...r, enabled: false, flooded_at: new Date().toISOString() } : r)))));
+    await hash(page, "");
+    await page.getByText("A rule was switched off").waitFor();
+  }],
+  ["rules-flooded", async (page) => {
+    await page.getByRole("link", { name: "Look at it" }).click();
+    await rule(page).waitFor();
+    await hash(page, "rules");
+    await page.getByText("flooded", { exact: true }).waitFor();
+  }],
   ["stream-offline", async (page) => {
     await live(page);
     await page.route(/\/v1\/(stream|status)/, (route) => route.abort());
@@ -153,7 +165,16 @@ const states: State[] = [
     await page.getByRole("button", { name: "Pause the filter" }).waitFor();
     if (page.viewportSize()!.width > 1000) await until("two samples", () => page.locator("path.s0").first().getAttribute("d").then((d) => d!.includes("L")));
   }],
+  ["pipeline-dead", async (page) => {
+    if (!(await pipeline.ask<unknown[]>("GET", "/v1/dead-letters")).length) await pipeline.dead("A post that was too odd for the database 💡", "Another one");
+    const letter = page.getByRole("listitem").filter({ hasText: "test:dead0" });
+    await letter.getByRole("button", { name: "Look" }).click();
+    await letter.getByText("too odd for the database").waitFor();
+    await page.getByRole("region", { name: "dead letters" }).scrollIntoViewIfNeeded();
+  }],
+  ["pipeline-dropping", (page) => page.getByRole("listitem").filter({ hasText: "damaged" }).getByRole("button", { name: "Drop" }).click()],
   ["pipeline-pausing", async (page) => {
+    if (await page.getByRole("dialog").count()) await page.getByRole("button", { name: "Keep it" }).click();
     await page.getByRole("button", { name: "Pause the filter" }).click();
     await page.getByLabel("Reason").fill("moving the database to a larger disk");
   }],
@@ -171,8 +192,8 @@ const states: State[] = [
 
 /** judged are the states that axe looks at: each view once as it is read, and once with all that can be opened in it. */
 const judged = new Set([
-  "login-refused", "stream-why", "stream-by-tag", "stream-nothing", "stream-maintenance", "stream-gap", "stream-offline",
-  "rules", "rules-wrong", "rules-preview", "access-made", "pipeline", "pipeline-pausing", "stream-paused",
+  "login-refused", "stream-why", "stream-by-tag", "stream-nothing", "stream-maintenance", "stream-gap", "stream-flooded", "rules-flooded", "stream-offline",
+  "rules", "rules-wrong", "rules-preview", "access-made", "pipeline", "pipeline-dead", "pipeline-dropping", "pipeline-pausing", "stream-paused",
 ]);
 
 describe.each(Object.entries(looks))("%s", (name, look) => {

@@ -5,7 +5,7 @@ import * as live from "./live";
 import { Icon, Logo, type IconName } from "./parts/Icon";
 import { Notices } from "./parts/Notices";
 import { addressOf, parameters, view, type View } from "./route";
-import { loadRules, rules } from "./rules";
+import { watchRules } from "./rules";
 import { logOut, may, me, trouble } from "./session";
 import { watchStatus } from "./status";
 import { complain, Toasts } from "./toast";
@@ -51,10 +51,7 @@ function Inside() {
     live.open(tag);
     return live.close;
   }, [tag, reads]);
-  useEffect(() => {
-    if (reads) void loadRules().catch(() => {}); // the view of the rules tells why
-    return () => (rules.value = null);
-  }, [reads]);
+  useEffect(() => (reads ? watchRules() : undefined), [reads]);
   useEffect(() => (may("admin") ? watchStatus() : undefined), []);
   useSignalEffect(() => {
     const news = live.fresh.value;

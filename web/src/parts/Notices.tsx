@@ -1,4 +1,6 @@
 import * as live from "../live";
+import { addressOf, view } from "../route";
+import { flooded } from "../rules";
 import { paused, type Paused } from "../status";
 import { Icon } from "./Icon";
 import { Moment } from "./Moment";
@@ -17,6 +19,11 @@ export function Notices() {
       {line.state === "error" && live.read.value && (
         <p class="notice bad"><Icon name="warn" /> <span>{line.detail}</span> <Again /></p>
       )}
+      {view.value !== "rules" && flooded.value.map((rule) => (
+        <p class="notice" key={rule.id}>
+          <Icon name="warn" /> <span><strong>A rule was switched off:</strong> <bdi>{rule.tag || rule.value}</bdi> kept too much<Since at={rule.flooded_at} />. It catches nothing until you narrow it down or switch it on again.</span> <a class="button plain" href={addressOf("rules", { edit: rule.id })}>Look at it</a>
+        </p>
+      ))}
       {paused.value.map((p) => (
         <p class="notice" key={p.stage}>
           <Icon name="pause" /> <span><strong>{subject(p.stage)} paused</strong><PausedBy paused={p} />. {meaning(p.stage)}</span>
@@ -25,6 +32,8 @@ export function Notices() {
     </div>
   );
 }
+
+const Since = ({ at }: { at: string | null | undefined }) => (at ? <> (<Moment at={at} />)</> : null);
 
 const Again = () => <button class="plain" onClick={live.retry}>Try now</button>;
 

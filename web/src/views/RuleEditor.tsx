@@ -5,6 +5,7 @@ import { brief, count, many, percent } from "../lib/number";
 import { PostCard } from "../parts/PostCard";
 import { RuleField } from "../parts/RuleField";
 import { Explained } from "../parts/Why";
+import { view } from "../route";
 import { saveRule, tags } from "../rules";
 import { say } from "../toast";
 
@@ -85,7 +86,7 @@ export function RuleEditor({ rule, start, close }: { rule: Rule | undefined; sta
     try {
       await saveRule(draft.value, rule?.id);
       say(rule ? "Rule saved. It is live within two seconds." : "Rule added. It is live within two seconds.");
-      close();
+      if (view.value === "rules") close(); // else the reader has gone on meanwhile
     } catch (error) {
       if (error instanceof Failure && error.errors.some((m) => m.offset !== undefined)) refused.value = error.errors;
       else failed.value = messageOf(error);
