@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"testing"
 	"unicode/utf8"
 
@@ -89,6 +90,7 @@ func TestCut(t *testing.T) {
 
 func FuzzAppendString(f *testing.F) {
 	f.Add("plain")
+	f.Add("longer than eight bytes \" and é\\ and \x1f\xff so on")
 	f.Add("q\"\\\n\x00\x1f\x7f\xff\u2028é")
 	f.Fuzz(func(t *testing.T, s string) {
 		var got string
@@ -99,4 +101,29 @@ func FuzzAppendString(f *testing.F) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+func TestAppendTime(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, at := range []Time{1, -1, 999, 1000, 951782400000 - 1, 951782400000, 1479424501057, -62167219200000, 253402300799999} {
+		if got, want := string(appendTime(nil, at)), at.Std().Format(TimeLayout); got != want {
+			t.Errorf("%d: got %s, want %s", at, got, want)
+		}
+	}
+	for range 10_000 {
+		at := Time(random.Int64N(253402300799999))
+		if got, want := string(appendTime(nil, at)), at.Std().Format(TimeLayout); got != want {
+			t.Fatalf("%d: got %s, want %s", at, got, want)
+		}
+	}
+}
+
+func BenchmarkAppendJSON(b *testing.B) {
+	ev := whole()
+	var out []byte
+	for b.Loop() {
+		out = ev.AppendJSON(out[:0])
+	}
+	b.SetBytes(int64(len(out)))
 }
