@@ -9,6 +9,7 @@ import (
 
 	"riffle/pkg/config"
 	"riffle/pkg/ingest"
+	"riffle/pkg/source/feed"
 	"riffle/pkg/source/file"
 	"riffle/pkg/source/jetstream"
 	"riffle/pkg/source/mastodon"
@@ -40,6 +41,7 @@ var networks = []network{
 	{[]string{"jetstream", "jetstream+ws"}, openJetstream},
 	{[]string{"twitter"}, openTwitter},
 	{[]string{"mastodon", "mastodon+http"}, openMastodon},
+	{feed.Schemes, openFeed},
 }
 
 // CheckSource says what is wrong with a source's URL, or which keys it lacks.
@@ -116,6 +118,19 @@ func openMastodon(o opening) (ingest.Source, error) {
 	}
 	c.Token, c.Audience = string(o.token), o.origin.Audience
 	return mastodon.New(c), nil
+}
+
+func openFeed(o opening) (ingest.Source, error) {
+	c, err := feed.Parse(o.url)
+	if err != nil {
+		return nil, err
+	}
+	o.origin.Host = c.Address.Host
+	decoders, err := Decoders(c.Format, o.origin)
+	if err != nil {
+		return nil, err
+	}
+	return feed.New(c, decoders), nil
 }
 
 func openTwitter(o opening) (ingest.Source, error) {

@@ -93,7 +93,7 @@ func (k *TwitterKeys) settings() []Setting {
 
 func (in *Input) settings() []Setting {
 	return append([]Setting{
-		{Name: "source", Usage: "URL of the stream: jetstream://host/subscribe, mastodon://host/public, twitter://filter?track=WORDS, file:PATH, stdin:, sim:", Value: &in.Source, Secret: true},
+		{Name: "source", Usage: "URL of the stream: jetstream://host/subscribe, mastodon://host/public, twitter://filter?track=WORDS, sse+https://host/path, wss://host/path, file:PATH, stdin:, sim:", Value: &in.Source, Secret: true},
 		{Name: "name", Usage: "name of the source, under which its cursor is kept (default from the URL)", Value: &in.Name},
 		{Name: "audience", Usage: "NETWORK:ACCOUNT that sees what the source brings, where its messages do not say", Value: &in.Audience, List: true},
 		{Name: "spool", Usage: "directory of the disk queue before a buffer that is away, for sources that can't be read again (default in --state)", Value: &in.Spool},
