@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strconv"
 	"unsafe"
@@ -38,15 +39,29 @@ func (p *packet) text(s []byte) {
 }
 
 func (p *packet) escape(s []byte) {
-	from := 0
-	for i, c := range s {
-		if c == '\'' || c == '\\' {
-			p.b = append(p.b, s[from:i]...)
-			p.b = append(p.b, '\\')
-			from = i
+	for {
+		i := bytes.IndexByte(s, '\\')
+		if i < 0 {
+			p.escapeQuotes(s)
+			return
 		}
+		p.escapeQuotes(s[:i])
+		p.b = append(p.b, '\\', '\\')
+		s = s[i+1:]
 	}
-	p.b = append(p.b, s[from:]...)
+}
+
+// escapeQuotes adds text without backslashes.
+func (p *packet) escapeQuotes(s []byte) {
+	for {
+		i := bytes.IndexByte(s, '\'')
+		if i < 0 {
+			p.b = append(p.b, s...)
+			return
+		}
+		p.b = append(append(p.b, s[:i]...), '\\', '\'')
+		s = s[i+1:]
+	}
 }
 
 // list adds n values in parentheses, divided by commas.

@@ -37,14 +37,14 @@ func openAt(tb testing.TB, url string) *store.Store {
 	return s
 }
 
-func openEmpty(tb testing.TB) (*store.Store, *sql.DB) {
+func openEmpty(tb testing.TB) ([]*store.Store, *sql.DB) {
 	tb.Helper()
 	at := testenv.MariaDB(tb)
 	s := openAt(tb, at)
 	if err := s.Migrate(tb.Context(), nil); err != nil {
 		tb.Fatalf("Migrate: %v", err)
 	}
-	return s, openRaw(tb, at)
+	return []*store.Store{s, openAt(tb, at), openAt(tb, at)}, openRaw(tb, at)
 }
 
 func TestConformance(t *testing.T) {

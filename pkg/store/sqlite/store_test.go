@@ -28,14 +28,14 @@ func openAt(tb testing.TB, path string) *store.Store {
 	return s
 }
 
-func openEmpty(tb testing.TB) (*store.Store, *sql.DB) {
+func openEmpty(tb testing.TB) ([]*store.Store, *sql.DB) {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "store.db")
 	s := openAt(tb, path)
 	if err := s.Migrate(tb.Context(), nil); err != nil {
 		tb.Fatalf("Migrate: %v", err)
 	}
-	return s, openRaw(tb, path)
+	return []*store.Store{s, openAt(tb, path), openAt(tb, path)}, openRaw(tb, path)
 }
 
 func TestConformance(t *testing.T) {

@@ -30,7 +30,8 @@ const batchRows = 1000
 
 func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
 	b.Helper()
-	s, _ := open(b)
+	all, _ := open(b)
+	s := share(all[:1])
 	w := newWorld(s)
 	batches := make([]*event.Batch, b.N)
 	for i := range batches {
@@ -38,9 +39,9 @@ func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
 	}
 	var next atomic.Int64
 	b.ResetTimer()
-	var all sync.WaitGroup
+	var filters sync.WaitGroup
 	for range writers {
-		all.Go(func() {
+		filters.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= b.N {
@@ -53,7 +54,7 @@ func benchmarkWrite(b *testing.B, open Open, kept, writers int) {
 			}
 		})
 	}
-	all.Wait()
+	filters.Wait()
 	b.ReportMetric(float64(batchRows*b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 

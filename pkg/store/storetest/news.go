@@ -8,10 +8,9 @@ import (
 
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
-	"riffle/pkg/store"
 )
 
-func news(t *testing.T, s *store.Store, after int64) event.News {
+func news(t *testing.T, s *shared, after int64) event.News {
 	t.Helper()
 	n, err := s.News(t.Context(), after)
 	if err != nil {
@@ -68,7 +67,7 @@ func testNews(sc scene) {
 }
 
 // testNewsOfTokens: all that makes tokens good or bad is news, their use is not.
-func testNewsOfTokens(t *testing.T, s *store.Store) {
+func testNewsOfTokens(t *testing.T, s *shared) {
 	t.Helper()
 	user, err := s.AddUser(t.Context(), fmt.Sprintf("news%d", newWorld(s).base))
 	if err != nil {

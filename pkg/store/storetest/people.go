@@ -14,7 +14,6 @@ import (
 	"riffle/pkg/auth"
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
-	"riffle/pkg/store"
 )
 
 // person makes a user with a name of the world's.
@@ -80,7 +79,7 @@ func testUsers(sc scene) {
 }
 
 // linksOf gives the last word on each of a user's links.
-func linksOf(t *testing.T, s *store.Store, user int64) map[string]bool {
+func linksOf(t *testing.T, s *shared, user int64) map[string]bool {
 	t.Helper()
 	links, last := make(map[string]bool), int64(0)
 	for {
@@ -234,7 +233,7 @@ func testRules(sc scene) {
 	}
 }
 
-func testRuleCounts(t *testing.T, s *store.Store, r rule.Rule) {
+func testRuleCounts(t *testing.T, s *shared, r rule.Rule) {
 	t.Helper()
 	// Half past ten: half of the hour before is within the last hour.
 	at := time.Date(2026, 1, 2, 10, 30, 0, 0, time.UTC)
@@ -417,7 +416,7 @@ func testRuleNumbers(sc scene) {
 }
 
 // followRules reads rules by number until done, and then once more to the end.
-func followRules(t *testing.T, s *store.Store, done <-chan struct{}) map[int64]bool {
+func followRules(t *testing.T, s *shared, done <-chan struct{}) map[int64]bool {
 	t.Helper()
 	got := make(map[int64]bool)
 	for at, finished := int64(0), false; ; {

@@ -8,14 +8,14 @@ import (
 	"riffle/pkg/store"
 )
 
-// Open gives an empty store with the newest schema, and its database past the
-// store; each call gives another.
-type Open func(tb testing.TB) (*store.Store, *sql.DB)
+// Open gives an empty store with the newest schema, as several processes have it
+// open, and its database past the store; each call gives another.
+type Open func(tb testing.TB) ([]*store.Store, *sql.DB)
 
 // scene is one case of the suite.
 type scene struct {
 	*testing.T
-	store *store.Store
+	store *shared
 }
 
 // afterNewPosts brings the store to where it takes for granted that posts are
@@ -37,29 +37,37 @@ func Run(t *testing.T, open Open) {
 		runTogether(t, open)
 	})
 	for name, test := range map[string]func(scene){
-		"newest events":            testNewestEvents,
-		"stats":                    testStats,
-		"news":                     testNews,
-		"dead letters":             testDead,
+		"newest events": testNewestEvents,
+		"stats":         testStats,
+		"news":          testNews,
+		"dead letters":  testDead,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all, _ := open(t)
+			test(scene{t, share(all[:1])})
+		})
+	}
+	for name, test := range map[string]func(scene){
 		"claims when all is new":   func(sc scene) { testClaims(sc.afterNewPosts()) },
 		"versions when all is new": testUnmarkedEdit,
 		"first account":            func(sc scene) { testFirstAccount(sc.afterNewPosts()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, _ := open(t)
-			test(scene{t, s})
+			all, _ := open(t)
+			test(scene{t, share(all)})
 		})
 	}
 	t.Run("purge", func(t *testing.T) {
 		t.Parallel()
-		s, db := open(t)
-		testPurge(t, s, db)
+		all, db := open(t)
+		testPurge(t, share(all[:1]), db)
 	})
 	t.Run("schema", func(t *testing.T) {
 		t.Parallel()
-		s, db := open(t)
-		testSchema(t, s, db)
+		all, db := open(t)
+		testSchema(t, all[0], db)
 	})
 }
 
@@ -67,7 +75,8 @@ func Run(t *testing.T, open Open) {
 // what is in it makes sense.
 func runTogether(t *testing.T, open Open) {
 	t.Helper()
-	s, db := open(t)
+	all, db := open(t)
+	s := share(all)
 	t.Run("cases", func(t *testing.T) {
 		for name, test := range map[string]func(scene){
 			"versions":       testVersions,

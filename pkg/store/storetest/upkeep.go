@@ -16,7 +16,7 @@ import (
 )
 
 // newest gives the texts of all stored events, newest first, by pages of two.
-func newest(t *testing.T, s *store.Store) []string {
+func newest(t *testing.T, s *shared) []string {
 	t.Helper()
 	var texts []string
 	for next := int64(0); ; {
@@ -67,7 +67,7 @@ func keepAll() store.Retention {
 	return store.Retention{Keep: lifetime, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 1000}
 }
 
-func purge(t *testing.T, s *store.Store, keep store.Retention) int64 {
+func purge(t *testing.T, s *shared, keep store.Retention) int64 {
 	t.Helper()
 	n, err := s.Purge(t.Context(), keep)
 	if err != nil {
@@ -77,7 +77,7 @@ func purge(t *testing.T, s *store.Store, keep store.Retention) int64 {
 }
 
 // testPurge: what is too old goes, what is not stays, and readers are told.
-func testPurge(t *testing.T, s *store.Store, db *sql.DB) {
+func testPurge(t *testing.T, s *shared, db *sql.DB) {
 	t.Helper()
 	w := newWorld(s)
 	start := w.query(t, event.Query{User: 1}).Next
@@ -140,7 +140,7 @@ func purgeChanged(t *testing.T, w world, db *sql.DB) {
 	}
 	keep := keepAll()
 	keep.Keep = 0
-	purge(t, w.Store, keep)
+	purge(t, w.shared, keep)
 	for user, want := range map[int64][]string{4: {"new edited 1"}, 5: nil} {
 		if diff := cmp.Diff(want, describe(t, w.query(t, event.Query{User: user}).Changes)); diff != "" {
 			t.Errorf("user %d: matches differ (-want +got):\n%s", user, diff)
@@ -154,7 +154,7 @@ func purgeKept(t *testing.T, w world, start int64) {
 	if expired(t, w, 1, start) {
 		t.Error("a cursor has expired before anything was purged")
 	}
-	purge(t, w.Store, store.Retention{Keep: 0, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 2})
+	purge(t, w.shared, store.Retention{Keep: 0, Bare: lifetime, Frames: lifetime, Sample: lifetime, Samples: 2})
 	page := w.query(t, event.Query{User: 1})
 	if len(page.Changes) != 0 || page.More {
 		t.Errorf("after the purge the page is %+v", page)
@@ -165,7 +165,7 @@ func purgeKept(t *testing.T, w world, start int64) {
 	if expired(t, w, 1, page.Next) {
 		t.Error("the cursor that a page after the purge gave has expired")
 	}
-	if diff := cmp.Diff([]string{"sample4 1", "sample3 1"}, newest(t, w.Store)); diff != "" {
+	if diff := cmp.Diff([]string{"sample4 1", "sample3 1"}, newest(t, w.shared)); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
 	w.write(t, verdict{key: "a", version: 1, users: []int64{1}})

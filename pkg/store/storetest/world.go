@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -12,10 +13,25 @@ import (
 	"riffle/pkg/store"
 )
 
+// shared is a store that several processes have open: they write in turn, so
+// that what one of them remembers is not all there is to know.
+type shared struct {
+	*store.Store
+	all  []*store.Store
+	turn atomic.Int64
+}
+
+func share(all []*store.Store) *shared { return &shared{Store: all[0], all: all} }
+
+// Write writes a batch through the next of the processes.
+func (s *shared) Write(ctx context.Context, b *event.Batch) error {
+	return s.all[int(s.turn.Add(1))%len(s.all)].Write(ctx, b)
+}
+
 // world is a test's part of a store that others use too: keys and users of its
 // own.
 type world struct {
-	*store.Store
+	*shared
 	prefix string
 	base   int64 // the user before the world's first
 }
@@ -25,9 +41,9 @@ const usersPerWorld = 1_000_000
 
 var worlds atomic.Int64
 
-func newWorld(s *store.Store) world {
+func newWorld(s *shared) world {
 	n := worlds.Add(1)
-	return world{Store: s, prefix: fmt.Sprintf("test:%d.", n), base: n * usersPerWorld}
+	return world{shared: s, prefix: fmt.Sprintf("test:%d.", n), base: n * usersPerWorld}
 }
 
 // verdict is a verdict as tests write it down; keys and users are those of its

@@ -1,7 +1,9 @@
 package write
 
 import (
+	"bytes"
 	"slices"
+	"sort"
 
 	"riffle/pkg/event"
 )
@@ -22,20 +24,24 @@ type part struct {
 // prepare forgets what an earlier try has read and lists what the part is
 // about, by ascending id.
 func (p *part) prepare() {
-	ids := make([][16]byte, len(p.pieces))
+	order := make([]*piece, len(p.pieces))
+	matches := 0
 	for i := range p.pieces {
-		ids[i] = p.pieces[i].id
+		order[i] = &p.pieces[i]
+		matches += len(p.pieces[i].matches)
 	}
-	slices.SortFunc(ids, compareIDs)
-	ids = slices.Compact(ids)
-	p.subjects = make([]subject, len(ids))
-	for i := range ids {
-		p.subjects[i].row.ID = ids[i]
-	}
+	slices.SortFunc(order, func(a, b *piece) int { return compareIDs(a.id, b.id) })
+	p.subjects = make([]subject, 0, len(order))
+	room := make([]match, matches) // for what the pieces of each subject may add
 	p.authors = p.authors[:0]
-	for i := range p.pieces {
-		piece := &p.pieces[i]
-		piece.subject, piece.forgotten = p.subject(piece.id), false
+	for i, piece := range order {
+		if i == 0 || piece.id != order[i-1].id {
+			p.subjects = append(p.subjects, subject{row: Event{ID: piece.id}})
+		}
+		piece.subject, piece.forgotten = &p.subjects[len(p.subjects)-1], false
+		if n := len(piece.matches); piece.subject.matches == nil && n > 0 {
+			piece.subject.matches, room = room[:0:n], room[n:]
+		}
 		if piece.author != [16]byte{} && !piece.deleted {
 			p.authors = append(p.authors, piece.author)
 		}
@@ -44,13 +50,11 @@ func (p *part) prepare() {
 	p.authors = slices.Compact(p.authors)
 }
 
-func compareIDs(a, b [16]byte) int { return slices.Compare(a[:], b[:]) }
+func compareIDs(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }
 
 // subject finds the subject with an id, which must be there.
 func (p *part) subject(id [16]byte) *subject {
-	i, _ := slices.BinarySearchFunc(p.subjects, id, func(s subject, id [16]byte) int {
-		return compareIDs(s.row.ID, id)
-	})
+	i := sort.Search(len(p.subjects), func(i int) bool { return compareIDs(p.subjects[i].row.ID, id) >= 0 })
 	return &p.subjects[i]
 }
 
@@ -65,8 +69,9 @@ func (p *part) question() *Question {
 	return q
 }
 
-// doubts asks only for events that replace others by their nature, or whose
-// verdict makes sense in no other way, and for deleted accounts if there are any.
+// doubts asks only for events that were written lately or replace others by
+// their nature, or whose verdict makes sense in no other way, and for deleted
+// accounts if there are any.
 func (p *part) doubts(accounts int64) *Question {
 	q := &Question{}
 	if accounts > 0 {
@@ -82,7 +87,7 @@ func (p *part) doubts(accounts int64) *Question {
 
 // doubtful reports whether a piece is about an event that may be known.
 func (p *piece) doubtful() bool {
-	return p.deleted || p.revised || len(p.matches) == 0 && !p.stored
+	return p.recent || p.deleted || p.revised || len(p.matches) == 0 && !p.stored
 }
 
 // crowd reports whether many events of a part whose events were all looked up

@@ -70,12 +70,15 @@ type Writer struct {
 	// accounts is the number of account deletions as last seen, plus one.
 	accounts atomic.Int64
 	// doubt is for how many more parts nothing is taken for granted.
-	doubt atomic.Int64
+	doubt  atomic.Int64
+	recent *recent
 }
 
 // NewWriter makes a writer. bytes tells how much text one transaction may write;
 // a row that is longer gets one of its own.
-func NewWriter(d Dialect, bytes func() int) *Writer { return &Writer{dialect: d, bytes: bytes} }
+func NewWriter(d Dialect, bytes func() int) *Writer {
+	return &Writer{dialect: d, bytes: bytes, recent: newRecent()}
+}
 
 // caution is for how many parts everything is looked up after one in which many
 // events were not new: such events come in crowds, as when a file is read twice.
@@ -142,6 +145,11 @@ func (w *Writer) singly(ctx context.Context, p *part) error {
 // server's work. So at first only those are looked up that replace something by
 // their nature; that the others are new is for the database's keys to check.
 func (w *Writer) tries(ctx context.Context, p *part) (more bool, err error) {
+	leave, err := w.recent.enter(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
 	hopeful := w.accounts.Load() > 0 && !p.single && w.doubt.Add(-1) < 0
 	for range maxTries {
 		err = w.dialect.Try(ctx, func(tx Tx) error {
@@ -174,8 +182,9 @@ func (w *Writer) try(ctx context.Context, tx Tx, p *part, hopeful bool) (more bo
 	if p.finish && !more {
 		plan.Finish, plan.Dead = true, p.dead
 	}
-	// A batch without verdicts is there to claim its frames.
-	if plan.empty() && !plan.Finish && len(p.pieces) > 0 {
+	// A batch without verdicts is there to claim its frames, and the hopeful have
+	// not asked whether theirs may be.
+	if plan.empty() && !plan.Finish && len(p.pieces) > 0 && !hopeful {
 		return more, nil
 	}
 	return more, tx.Apply(ctx, plan)

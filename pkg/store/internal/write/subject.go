@@ -41,6 +41,7 @@ type piece struct {
 	body    []byte
 	judged  []int64 // nil: everyone
 	matches []event.Match
+	recent  bool // written lately by this process
 	// forgotten says that the author's account is deleted, at the version
 	// goneAt.
 	forgotten bool
