@@ -12,6 +12,7 @@ import (
 
 	"riffle/pkg/buffer/redis"
 	"riffle/pkg/event"
+	"riffle/pkg/source/feed/feedtest"
 	"riffle/pkg/source/jetstream/jetstreamtest"
 	"riffle/pkg/source/mastodon/mastodontest"
 	"riffle/pkg/source/sourcetest"
@@ -111,6 +112,10 @@ func tormentedServers(t *testing.T) []*tormented {
 		s := mastodontest.New()
 		s.Limit(300)
 		add(name, s, s.Behave, true, "--mastodon-token", mastodontest.Token, "--source", "mastodon+http://"+s.Listen(t)+"/public"+option)
+	}
+	for name, scheme := range map[string]string{"feed": "sse+http", "feed-websocket": "ws"} {
+		s := feedtest.New()
+		add(name, s, s.Behave, scheme != "ws", "--source", scheme+"://ann:"+feedtest.Password+"@"+s.Listen(t)+"/stream?format=event")
 	}
 	s := twittertest.New()
 	add("twitter", s, s.Behave, false, "--config", twitterKeys(t), "--source", "twitter://sample?endpoint=http://"+s.Listen(t))
