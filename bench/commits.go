@@ -134,19 +134,24 @@ func together(n int, d time.Duration, f func() error) (float64, int, error) {
 
 // writeMatches writes a batch of posts that many users keep.
 func writeMatches(ctx context.Context, db *store.Store) error {
+	return writePosts(ctx, db, batchPosts, postKeepers)
+}
+
+// writePosts writes a batch of posts, each kept by the first users.
+func writePosts(ctx context.Context, db *store.Store, posts int, keepers int64) error {
 	var batch event.Batch
 	d := event.Delivery{Source: "bench", Stamp: 1, Count: 1}
 	if _, err := rand.Read(d.ID[:]); err != nil {
 		return err
 	}
 	batch.Deliveries = []event.Delivery{d}
-	for i := range batchPosts {
+	for i := range posts {
 		ev := &event.Event{
 			Key: fmt.Sprintf("bench:%s/%d", d.ID, i), Version: event.VersionOnly, Network: "bench", Source: "bench",
 			Text: "a post that many users keep", ReceivedAt: event.TimeOf(time.Now()),
 		}
 		v := event.Verdict{Event: ev, JSON: ev.AppendJSON(nil)}
-		for user := range int64(postKeepers) {
+		for user := range keepers {
 			v.Matches = append(v.Matches, event.Match{User: user + 1, Rules: []event.RuleMatch{
 				{ID: strconv.FormatInt(user, 10), Tag: "t", Spans: []event.Span{{Field: "text", Start: 2, End: 6}}},
 			}})
