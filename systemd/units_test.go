@@ -21,12 +21,14 @@ import (
 // units lists each unit with its sample settings, instance and configuration.
 var units = []struct {
 	unit, sample, instance string
+	restart, partOf        string
 	config                 func() config.Settings
 }{
-	{"riffle-ingest@.service", "ingest-bluesky.env", "bluesky", func() config.Settings { return config.NewIngest() }},
-	{"riffle-filter@.service", "filter.env", "1", func() config.Settings { return config.NewFilter() }},
-	{"riffle-api.service", "api.env", "", func() config.Settings { return config.NewAPI() }},
-	{"riffle.service", "riffle.env", "", func() config.Settings { return config.NewUp() }},
+	// A finished file ends ingest with 0, and is not read again.
+	{"riffle-ingest@.service", "ingest-bluesky.env", "bluesky", "on-failure", "riffle.target", func() config.Settings { return config.NewIngest() }},
+	{"riffle-filter@.service", "filter.env", "1", "always", "riffle.target", func() config.Settings { return config.NewFilter() }},
+	{"riffle-api.service", "api.env", "", "always", "riffle.target", func() config.Settings { return config.NewAPI() }},
+	{"riffle.service", "riffle.env", "", "always", "", func() config.Settings { return config.NewUp() }},
 }
 
 // TestSamplesLoad gives the real loader what systemd would give it.
@@ -87,6 +89,18 @@ func TestUnitsKeepTheContract(t *testing.T) {
 		seconds, err := strconv.Atoi(values["TimeoutStopSec"])
 		if err != nil || time.Duration(seconds)*time.Second <= daemon.DrainTimeout {
 			t.Errorf("%s: TimeoutStopSec: got %q, want more than the drain of %s", tt.unit, values["TimeoutStopSec"], daemon.DrainTimeout)
+		}
+		for name, want := range map[string]string{
+			"Type": "notify", "Restart": tt.restart, "DynamicUser": "yes", "ProtectSystem": "strict", "NoNewPrivileges": "yes", "PartOf": tt.partOf,
+		} {
+			if got := values[name]; got != want {
+				t.Errorf("%s: %s: got %q, want %q", tt.unit, name, got, want)
+			}
+		}
+		for _, name := range []string{"RestartSec", "WatchdogSec", "StateDirectory"} {
+			if values[name] == "" {
+				t.Errorf("%s: there is no %s", tt.unit, name)
+			}
 		}
 		if got := values["StartLimitIntervalSec"]; got != "0" {
 			t.Errorf("%s: StartLimitIntervalSec: got %q, want 0, else the fifth crash in ten seconds is the last", tt.unit, got)
