@@ -44,6 +44,7 @@ run: build ## run all of riffle in one process on a generated stream, matches on
 test: ## run all tests, with a real Redis, MariaDB and Chromium (installed where missing)
 	scripts/setup
 	scripts/with-servers go test ./...
+	go test -C bench ./...
 	$(MAKE) --no-print-directory test-page
 
 .PHONY: test-page
@@ -79,7 +80,9 @@ bench: ## measure against the numbers of the design (ARGS='-short', '-list', '-r
 .PHONY: lint
 lint: $(LINT) ## check the code's form, the direction of imports, and that the API broke nothing
 	$(LINT) run --allow-parallel-runners
+	cd bench && ../$(LINT) run --allow-parallel-runners
 	go mod tidy -diff
+	go -C bench mod tidy -diff
 	go run -C scripts/apicheck . ../../pkg/api/testdata/openapi-released.json ../../pkg/api/openapi.json
 
 $(LINT): scripts/tools/go.mod scripts/tools/go.sum
