@@ -45,7 +45,7 @@ func (s *stage) start() error {
 	}
 	defer func() { _ = out.Close() }() // the child has its own copy
 	cmd := exec.Command(filepath.Join(s.w.bin, s.binary), s.args...)
-	cmd.Env, cmd.Dir = environ(), s.w.dir
+	cmd.Env, cmd.Dir = append(environ(), "NOTIFY_SOCKET="+s.w.manager.LocalAddr().String(), "WATCHDOG_USEC=2000000"), s.w.dir
 	cmd.Stdout, cmd.Stderr = out, out
 	if s.stdin != nil {
 		cmd.Stdin = s.stdin

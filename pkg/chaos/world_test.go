@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -44,8 +45,9 @@ type world struct {
 	stream   *stream
 
 	redis, maria *testenv.Server
-	keeping      sync.Mutex // who holds it may end MariaDB
-	disk         *disk      // the small disk of MariaDB; nil: an ordinary one
+	manager      *net.UnixConn // hears the stages' signs of life, as systemd would
+	keeping      sync.Mutex    // who holds it may end MariaDB
+	disk         *disk         // the small disk of MariaDB; nil: an ordinary one
 	peek         *goredis.Client
 	db           *sql.DB
 	api          string
@@ -102,6 +104,7 @@ func newWorld(t *testing.T, o options) *world {
 	if o.tiny {
 		w.disk = newDisk(t, w.maria)
 	}
+	w.listen()
 	w.stream = newStream(rand.New(rand.NewPCG(o.seed, 1)), o.lines)
 	file := filepath.Join(w.dir, "stream.ndjson")
 	w.stream.write(t, file)
@@ -122,6 +125,23 @@ func newWorld(t *testing.T, o options) *world {
 	w.plan(stream, o.input == byStandby)
 	t.Cleanup(w.close)
 	return w
+}
+
+// listen plays the service manager, so that stages watch their own loops. What they
+// say is in their logs.
+func (w *world) listen() {
+	var err error
+	if w.manager, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(w.dir, "notify"), Net: "unixgram"}); err != nil {
+		w.t.Fatal(err)
+	}
+	go func() {
+		for message := make([]byte, 4096); ; {
+			if _, err := w.manager.Read(message); err != nil {
+				return // closed
+			}
+		}
+	}()
+	w.t.Cleanup(func() { _ = w.manager.Close() })
 }
 
 // connect opens the test's own ways to the servers, past all proxies.
