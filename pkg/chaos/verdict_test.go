@@ -194,6 +194,9 @@ var mustNotSay = []string{
 }
 
 func (w *world) judgeLogs() error {
+	if w.signs.Load() == 0 {
+		w.find("the service manager heard of nobody")
+	}
 	for name, s := range w.stages {
 		data, err := os.ReadFile(s.log)
 		if err != nil {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"database/sql"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,8 +48,9 @@ type world struct {
 
 	redis, maria *testenv.Server
 	manager      *net.UnixConn // hears the stages' signs of life, as systemd would
-	keeping      sync.Mutex    // who holds it may end MariaDB
-	disk         *disk         // the small disk of MariaDB; nil: an ordinary one
+	signs        atomic.Int64
+	keeping      sync.Mutex // who holds it may end MariaDB
+	disk         *disk      // the small disk of MariaDB; nil: an ordinary one
 	peek         *goredis.Client
 	db           *sql.DB
 	api          string
@@ -136,8 +139,12 @@ func (w *world) listen() {
 	}
 	go func() {
 		for message := make([]byte, 4096); ; {
-			if _, err := w.manager.Read(message); err != nil {
+			n, err := w.manager.Read(message)
+			if err != nil {
 				return // closed
+			}
+			if bytes.HasPrefix(message[:n], []byte("WATCHDOG=1")) {
+				w.signs.Add(1)
 			}
 		}
 	}()
