@@ -74,7 +74,7 @@ export function Lines({ title, unit, series, from, to, format = brief }: { title
           return <path key={s.name} class={`s${i}`} d={path} />;
         })}
       </svg>
-      <p class="axis small quiet" aria-hidden="true"><span>{clock(new Date(from))}</span><span>{format(most)}</span><span>{clock(new Date(to))}</span></p>
+      <p class="axis small quiet" aria-hidden="true"><span>{clock(new Date(from))}</span><span>0 to {format(most)} {unit}</span><span>{clock(new Date(to))}</span></p>
     </figure>
   );
 }
