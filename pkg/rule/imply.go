@@ -7,8 +7,13 @@ import (
 	"riffle/pkg/rule/token"
 )
 
+// abreast is how many terms after it a term is compared with, so that a rule of
+// very many terms is read quickly too.
+const abreast = 16
+
 // contradictions warns of parts that say nothing new or can't both hold. It
-// compares terms side by side, not over levels of parentheses.
+// compares terms side by side, not over levels of parentheses; those far apart
+// only with their like.
 func contradictions(b *branch) []Problem {
 	var problems []Problem
 	reported := make(map[*term]bool)
@@ -33,18 +38,38 @@ func contradictions(b *branch) []Problem {
 	return problems
 }
 
-// walkPairs visits all pairs of terms that stand side by side.
+// walkPairs visits the pairs of terms that stand side by side.
 func (b *branch) walkPairs(visit func(kind nodeKind, x, y *branch)) {
 	for i, x := range b.kids {
 		x.walkPairs(visit)
 		if x.term == nil {
 			continue
 		}
-		for _, y := range b.kids[i+1:] {
+		for _, y := range b.kids[i+1 : min(len(b.kids), i+1+abreast)] {
 			if y.term != nil {
 				visit(b.kind, x, y)
 			}
 		}
+	}
+	if len(b.kids) > abreast+1 {
+		b.walkTwins(visit)
+	}
+}
+
+// walkTwins visits the pairs of like terms that stand too far apart for
+// walkPairs.
+func (b *branch) walkTwins(visit func(kind nodeKind, x, y *branch)) {
+	var a arena
+	last := make(map[program]int)
+	for i, y := range b.kids {
+		if y.term == nil {
+			continue
+		}
+		like, _ := a.compile(&branch{term: y.term})
+		if at, found := last[like]; found && i-at > abreast {
+			visit(b.kind, b.kids[at], y)
+		}
+		last[like] = i
 	}
 }
 

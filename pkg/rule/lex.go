@@ -94,7 +94,7 @@ func (x *lexer) minus() lexeme {
 	l := x.single(lexMinus)
 	rest := x.rule[x.pos:]
 	r, _ := utf8.DecodeRuneInString(rest)
-	bare := rest[:bareLength(rest)]
+	bare := rest[:bareLength(rest[:min(len(rest), len("AND")+utf8.UTFMax)])]
 	if rest == "" || isSpace(r) || r == ')' || r == '-' || bare == "OR" || bare == "AND" {
 		l.kind = lexDanglingMinus
 	}

@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"riffle/pkg/event"
@@ -86,12 +88,11 @@ func (p *post) add(kind fieldKind, index int, text string) {
 
 // fieldOf returns the field that holds a unit.
 func (p *post) fieldOf(unit int) *field {
-	for i := range p.fields {
-		if unit < p.fields[i].end {
-			return &p.fields[i]
-		}
+	if len(p.fields) == 1 {
+		return &p.fields[0]
 	}
-	return nil
+	i, _ := slices.BinarySearchFunc(p.fields, unit+1, func(f field, end int) int { return cmp.Compare(f.end, end) })
+	return &p.fields[i]
 }
 
 // foldedText gives the whole folded text of f, with marks or without.
