@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,6 +19,8 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/rule"
+	"riffle/pkg/source/jetstream"
+	"riffle/pkg/source/mastodon"
 	"riffle/pkg/source/twitter"
 	"riffle/pkg/store/mysql"
 )
@@ -35,7 +40,7 @@ var matchSizes = []struct {
 const worstShare = 0.1
 
 // benchMatch measures matching on one core, memory and changes, for rule sets of
-// several kinds and sizes, and how long rules take to come from MariaDB.
+// several kinds and sizes.
 func benchMatch(ctx context.Context, b *bench) ([]result, error) {
 	var results []result
 	for _, size := range matchSizes {
@@ -48,7 +53,7 @@ func benchMatch(ctx context.Context, b *bench) ([]result, error) {
 		}
 		results = append(results, rows...)
 	}
-	for _, rows := range []func(context.Context, *bench) ([]result, error){benchMixed, benchWorst, benchReal, benchRuleLoad} {
+	for _, rows := range []func(context.Context, *bench) ([]result, error){benchMixed, benchWorst, benchReal} {
 		got, err := rows(ctx, b)
 		if err != nil {
 			return results, err
@@ -202,23 +207,54 @@ func benchWorst(ctx context.Context, b *bench) ([]result, error) {
 	})
 }
 
-// benchReal has captured posts, and rules of words that they hold.
+// benchReal has captured posts of each network, and rules of words that they hold.
 func benchReal(ctx context.Context, b *bench) ([]result, error) {
-	const n = 100_000
 	tweets, err := b.corpus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	decoder := twitter.NewDecoder()
-	var posts []*event.Event
-	var words []string
-	for _, message := range tweets.messages {
-		ev := new(event.Event)
-		if err := decoder.Decode(ev, message); err != nil {
-			return nil, err
+	skeets, origin1, err1 := b.recorded("jetstream-*.ndjson.gz", "pkg/source/jetstream/testdata/messages.ndjson")
+	toots, origin2, err2 := b.recorded("mastodon-statuses*.ndjson", "pkg/source/mastodon/testdata/statuses.ndjson")
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	var results []result
+	for _, of := range []struct {
+		what, origin string
+		messages     [][]byte
+		decoder      event.Decoder
+	}{
+		{"tweets", tweets.origin, tweets.messages, twitter.NewDecoder()},
+		{"Bluesky's posts", origin1, skeets, jetstream.NewDecoder()},
+		{"Mastodon's statuses", origin2, toots, mastodon.NewDecoder("")},
+	} {
+		posts := postsOf(of.messages, of.decoder)
+		rows, err := benchRules(ctx, b, rowsOf{kind: of.what + ", ", values: newWords(realRules).valuesFor(wordsOf(posts), realRules), posts: posts})
+		if err != nil {
+			return results, err
 		}
-		ev = ev.Clone()
-		posts = append(posts, ev)
+		rows[0].note += fmt.Sprintf(", %d posts: %s", len(posts), of.origin)
+		results = append(results, rows...)
+	}
+	return results, nil
+}
+
+const realRules = 100_000
+
+// postsOf decodes those messages that are posts with a text.
+func postsOf(messages [][]byte, decoder event.Decoder) (posts []*event.Event) {
+	for _, message := range messages {
+		ev := new(event.Event)
+		if decoder.Decode(ev, message) == nil && !ev.Deleted && ev.Text != "" {
+			posts = append(posts, ev.Clone())
+		}
+	}
+	return posts
+}
+
+// wordsOf gives the longer words of posts, each once.
+func wordsOf(posts []*event.Event) (words []string) {
+	for _, ev := range posts {
 		for _, word := range strings.FieldsFunc(strings.ToLower(ev.Text), func(r rune) bool { return !unicode.IsLetter(r) }) {
 			if len(word) > 3 && word != "https" {
 				words = append(words, word)
@@ -226,9 +262,15 @@ func benchReal(ctx context.Context, b *bench) ([]result, error) {
 		}
 	}
 	slices.Sort(words)
-	words = slices.Compact(words)
-	w := newWords(n)
-	pick := func() string { return words[w.random.IntN(len(words))] }
+	return slices.DeleteFunc(slices.Compact(words), func(word string) bool {
+		expr, _ := rule.Parse(word)
+		return expr == nil // a filler letter, for one
+	})
+}
+
+// valuesFor makes n rules, three of four of words that there are.
+func (w *words) valuesFor(there []string, n int) []string {
+	pick := func() string { return there[w.random.IntN(len(there))] }
 	values := make([]string, n)
 	for i := range values {
 		switch w.random.IntN(4) {
@@ -242,7 +284,57 @@ func benchReal(ctx context.Context, b *bench) ([]result, error) {
 			values[i] = word(w.last + i)
 		}
 	}
-	return benchRules(ctx, b, rowsOf{kind: "captured tweets, ", values: values, posts: posts})
+	return values
+}
+
+// benchGrep runs riffle match over a file of tweets, with all cores.
+func benchGrep(ctx context.Context, b *bench) ([]result, error) {
+	tweets, err := b.corpus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.build(ctx); err != nil {
+		return nil, err
+	}
+	size := 512 << 20
+	if b.short {
+		size = 64 << 20
+	}
+	name := filepath.Join(b.dir, "tweets.ndjson")
+	messages := make([][]byte, 0, len(tweets.messages)*size/tweets.bytes)
+	for len(messages)*tweets.bytes < size*len(tweets.messages) {
+		messages = append(messages, tweets.messages[len(messages)%len(tweets.messages)])
+	}
+	if err := writeLines(name, messages); err != nil {
+		return nil, err
+	}
+	read, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	var used time.Duration
+	run := func(command string, args ...string) func() (float64, error) {
+		return func() (float64, error) {
+			cmd := exec.CommandContext(ctx, command, append(args, name)...)
+			start := time.Now()
+			err := cmd.Run()
+			if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == 1 {
+				err = nil // no line matched
+			}
+			used = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			return float64(read.Size()) / 1e6 / time.Since(start).Seconds(), err
+		}
+	}
+	riffle := filepath.Join(b.dir, "bin", "riffle")
+	rate, err := pairs(min(3, b.rounds()), run("grep", "-a", "-i", "-w", "coffee"), run(riffle, "match", "coffee"))
+	if err != nil {
+		return nil, err
+	}
+	return []result{{
+		what: fmt.Sprintf("riffle match, %d cores", runtime.GOMAXPROCS(0)), unit: "MB/s", aim: 300, reached: rate[1],
+		baseline: rate[0], baselineWhat: "grep -a -i -w, which reads bytes",
+		note: fmt.Sprintf("%.0f MB for each second of processor time", float64(read.Size())/1e6/used.Seconds()),
+	}}, os.Remove(name)
 }
 
 // benchRuleLoad starts a filter over a MariaDB with many rules, and tells when it
