@@ -74,10 +74,12 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 	return &Ingest{
 		watch: watch, stage: stage, disk: disk, source: source, url: in.Source.String(), looped: in.Source.Params.Get("loop") != "", log: p.Log,
 		beat: p.BeatPart("ingest", name, buffer, func(b *control.Beat) {
-			tellIngest(b, stage.Status())
+			status := stage.Status()
+			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
+			tellIngest(b, status)
+			tellOffline(b, status)
 			tellQuiet(b, watch)
 			tellRefused(b, gate)
-			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
 		}),
 	}, nil
 }
@@ -95,6 +97,17 @@ func tellIngest(b *control.Beat, s ingest.Status) {
 	for _, g := range s.Gaps {
 		b.Notices = append(b.Notices, control.Notice{Kind: "gap", Text: g.Why, From: g.From.Std(), To: g.To.Std()})
 	}
+}
+
+// tellOffline tells of a gap that grows: its end, and whether something of it
+// can be had after all, shows when there is a connection again.
+func tellOffline(b *control.Beat, s ingest.Status) {
+	if !b.NoReplay || s.State != ingest.StateReconnecting {
+		return
+	}
+	b.Notices = append(b.Notices, control.Notice{
+		Kind: "offline", From: s.LastMessage, Text: "there is no connection; what the source tells now and does not repeat is lost",
+	})
 }
 
 // tellRefused tells of a pause that the stage does not obey.
