@@ -3,6 +3,7 @@ package token
 import (
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/words"
 )
@@ -81,4 +82,31 @@ func TestCasesOfOneLetterFoldAlike(t *testing.T) {
 			t.Errorf("%U folds to %+q, its other case %U to %+q", r, folded, other, FoldName(string(other)))
 		}
 	})
+}
+
+// TestAlone: a letter that is taken for one that folding leaves alone is one,
+// whatever such letter follows.
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	letters := make([]rune, 0, 1<<16)
+	for r := range rune(0x10000) {
+		if isSimpleRun(r) && !unicode.IsMark(r) {
+			letters = append(letters, r)
+		}
+	}
+	for i, r := range letters {
+		s := string([]rune{r, letters[(i*7919)%len(letters)]})
+		end := aloneEnd(s, 0)
+		if end != utf8.RuneLen(r) || clusterEnd(s, 0) != end {
+			t.Fatalf("%q: ends at %d, want %d", s, end, clusterEnd(s, 0))
+		}
+		if form, _ := Fold(s[:end]); form != s[:end] {
+			t.Fatalf("%q: folds to %q", s[:end], form)
+		}
+	}
+	for _, s := range []string{"\u0e01\u0e38", "\u304b\u3099", "e", "\uff8a\uff9f", "a"} {
+		if end := aloneEnd(s, 0); end != 0 {
+			t.Errorf("%q: ends at %d, want a closer look", s, end)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -13,6 +14,11 @@ type span struct{ start, end int }
 func letterSpans(s string, run Token) []span {
 	spans := make([]span, 0, len(run.Plain)/utf8.UTFMax+1)
 	for i := run.Start; i < run.End; {
+		if end := aloneEnd(s[:run.End], i); end > 0 {
+			spans = append(spans, span{i, end})
+			i = end
+			continue
+		}
 		end := clusterEnd(s[:run.End], i)
 		form, _ := Fold(s[i:end])
 		for range utf8.RuneCountInString(form) {
@@ -29,6 +35,20 @@ func letterSpans(s string, run Token) []span {
 		spans = append(spans, span{run.Start, run.End})
 	}
 	return spans
+}
+
+// aloneEnd returns where the letter at start ends if folding leaves it alone and
+// nothing follows that might join it; 0 if that takes a closer look.
+func aloneEnd(s string, start int) int {
+	r, size := utf8.DecodeRuneInString(s[start:])
+	end := start + size
+	if !isSimpleRun(r) || unicode.IsMark(r) {
+		return 0
+	}
+	if next, _ := utf8.DecodeRuneInString(s[end:]); end < len(s) && (!isSimpleRun(next) || unicode.IsMark(next)) {
+		return 0
+	}
+	return end
 }
 
 // clusterEnd returns where the runes end that normalization may make one with
