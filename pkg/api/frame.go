@@ -57,10 +57,13 @@ type answer struct {
 	bytes  int64
 }
 
-// WriteHeader notes the status.
+// WriteHeader notes the status, and adds what every answer with a body has.
 func (w *answer) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+		if status != http.StatusNotModified { // what the client has kept has them: most answers are this one
+			addMissing(w.Header(), everyBody)
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -68,7 +71,7 @@ func (w *answer) WriteHeader(status int) {
 // Write counts the bytes.
 func (w *answer) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
@@ -97,17 +100,21 @@ func (a *API) frame(next http.Handler) http.Handler {
 	})
 }
 
-// everyAnswer is what every answer has: it is for its asker alone, is what its
-// type says, and gives a browser nothing to run or embed. The values are shared
-// by all answers; a handler that wants another sets it.
+// everyAnswer is what every answer has: it is for its asker alone. The values are
+// shared by all answers; a handler that wants another sets it.
 var everyAnswer = http.Header{
+	"Cache-Control": {"no-store"},
+	"Vary":          {"Accept-Encoding, Authorization, Cookie, Origin"},
+}
+
+// everyBody is what an answer with a body has beside that: it is what its type
+// says, and gives a browser nothing to run or embed.
+var everyBody = http.Header{
 	"X-Content-Type-Options":       {"nosniff"},
 	"X-Frame-Options":              {"DENY"},
 	"Referrer-Policy":              {"no-referrer"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
-	"Cache-Control":                {"no-store"},
-	"Vary":                         {"Accept-Encoding, Authorization, Cookie, Origin"},
 }
 
 func setHeaders(header http.Header, id string) {
@@ -115,6 +122,14 @@ func setHeaders(header http.Header, id string) {
 		header[name] = values
 	}
 	header["X-Request-Id"] = []string{id}
+}
+
+func addMissing(header, more http.Header) {
+	for name, values := range more {
+		if header[name] == nil {
+			header[name] = values
+		}
+	}
 }
 
 // recovered ends a panic: it is logged with its stack, and the client is told if

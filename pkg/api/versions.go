@@ -11,7 +11,7 @@ import (
 const (
 	// versionsFresh is how old what is known of the store may be for an answer.
 	// All requests of that time share one question to it.
-	versionsFresh = 5 * time.Millisecond
+	versionsFresh = 10 * time.Millisecond
 	// versionsMax bounds the users that are remembered; beyond it all are
 	// forgotten, and cost one question each.
 	versionsMax = 200_000

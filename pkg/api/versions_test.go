@@ -190,3 +190,24 @@ func TestNewestPageIsWarm(t *testing.T) {
 		}
 	})
 }
+
+// TestUnchangedIsShort: most answers are 304, and carry what a cache needs, not
+// what it has kept already.
+func TestUnchangedIsShort(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	header := w.token(t, w.alice, auth.Read)
+	page := w.do(t, header, "GET /v1/matches", "").want(t, http.StatusOK)
+	header.Set("If-None-Match", page.header.Get("ETag"))
+	unchanged := w.do(t, header, "GET /v1/matches", "").want(t, http.StatusNotModified)
+	for _, name := range []string{"ETag", "Cache-Control", "Vary"} {
+		if got, want := unchanged.header.Get(name), page.header.Get(name); got != want || want == "" {
+			t.Errorf("got %s %q, want %q", name, got, want)
+		}
+	}
+	for name := range everyBody {
+		if page.header.Get(name) == "" || unchanged.header.Get(name) != "" {
+			t.Errorf("got %s %q with a page and %q without, want it with the page alone", name, page.header.Get(name), unchanged.header.Get(name))
+		}
+	}
+}
