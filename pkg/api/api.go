@@ -254,11 +254,11 @@ func (a *API) stopped() bool {
 	}
 }
 
-// open is what requests that wait have in common: ctx ends when the api stops or
+// open is what requests that wait have in common: they end when the api stops or
 // is paused. It exists while somebody waits, so that a thousand who wait cost one
 // goroutine.
 type open struct {
-	ctx     context.Context
+	atEnd   func(f func()) (forget func() bool) // has f called at the end
 	end     context.CancelFunc
 	waiting int
 }
@@ -267,33 +267,47 @@ type open struct {
 func (a *API) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 	a.openMu.Lock()
 	defer a.openMu.Unlock()
-	if a.open == nil || a.open.ctx.Err() != nil {
-		a.open = &open{}
-		a.open.ctx, a.open.end = context.WithCancel(context.Background())
-		go a.close(a.open, a.gate.Begins())
+	if a.open == nil {
+		a.open = a.begin()
 	}
 	all := a.open
 	all.waiting++
 	ctx, cancel := context.WithCancel(ctx)
-	forget := context.AfterFunc(all.ctx, cancel)
+	forget := all.atEnd(cancel)
 	return ctx, sync.OnceFunc(func() {
 		forget()
 		cancel()
 		a.openMu.Lock()
 		defer a.openMu.Unlock()
 		if all.waiting--; all.waiting == 0 {
-			all.end()
+			a.over(all)
 		}
 	})
 }
 
-// close ends all that wait together when the time has come.
-func (a *API) close(all *open, paused <-chan struct{}) {
-	defer all.end()
-	select {
-	case <-a.stopping:
-	case <-paused:
-	case <-all.ctx.Done(): // nobody waits any more
+// begin makes what ends all that wait together when the time has come.
+func (a *API) begin() *open {
+	ctx, cancel := context.WithCancel(context.Background())
+	all := &open{end: cancel, atEnd: func(f func()) func() bool { return context.AfterFunc(ctx, f) }}
+	paused := a.gate.Begins()
+	go func() {
+		select {
+		case <-a.stopping:
+		case <-paused:
+		case <-ctx.Done(): // nobody waits any more
+		}
+		a.openMu.Lock()
+		defer a.openMu.Unlock()
+		a.over(all)
+	}()
+	return all
+}
+
+// over ends all; who comes now waits with others.
+func (a *API) over(all *open) {
+	all.end()
+	if a.open == all {
+		a.open = nil
 	}
 }
 

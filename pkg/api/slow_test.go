@@ -107,7 +107,7 @@ func TestStreamOnItsOwnConnection(t *testing.T) {
 	server := httptest.NewServer(w.api.Handler())
 	defer server.Close()
 	header := w.token(t, w.alice, auth.Read)
-	open := func(header http.Header) (*http.Response, <-chan sse, func()) {
+	open := func(header http.Header) (<-chan sse, func()) {
 		t.Helper()
 		ctx, leave := context.WithCancel(t.Context())
 		r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/v1/stream?after="+cursorOf(m.number), nil)
@@ -119,20 +119,20 @@ func TestStreamOnItsOwnConnection(t *testing.T) {
 		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("got %v, %v, want a stream", answer, err)
 		}
+		if answer.TransferEncoding != nil || !answer.Close {
+			t.Errorf("got an answer in %v, closing: %v, want one that ends with its connection", answer.TransferEncoding, answer.Close)
+		}
 		events := make(chan sse, 100)
 		go func() {
 			defer close(events)
+			defer func() { _ = answer.Body.Close() }()
 			readEvents(answer.Body, events)
-			_ = answer.Body.Close()
 		}()
 		<-events // the first mark: it follows
-		return answer, events, leave
+		return events, leave
 	}
 
-	answer, events, leave := open(header)
-	if answer.TransferEncoding != nil || !answer.Close {
-		t.Errorf("got an answer in %v, closing: %v, want one that ends with its connection", answer.TransferEncoding, answer.Close)
-	}
+	events, leave := open(header)
 	keep(t, m, w.alice.ID, "test:1", "hers", "a", 1)
 	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"new"}) {
 		t.Errorf("got %v, want the match", got)
@@ -147,7 +147,7 @@ func TestStreamOnItsOwnConnection(t *testing.T) {
 	}
 
 	revoked := w.token(t, w.alice, auth.Read)
-	_, events, leave = open(revoked)
+	events, leave = open(revoked)
 	defer leave()
 	token, err := m.TokenByHash(t.Context(), hashOf(t, revoked))
 	if err != nil {
@@ -158,7 +158,7 @@ func TestStreamOnItsOwnConnection(t *testing.T) {
 		t.Errorf("got %v of a stream whose token was revoked, want its end", got)
 	}
 
-	_, events, leave = open(header)
+	events, leave = open(header)
 	defer leave()
 	stop()
 	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"end"}) {
