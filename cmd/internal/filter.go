@@ -126,5 +126,11 @@ func tellFilter(b *control.Beat, s filter.Status) {
 			Text: fmt.Sprintf("rule %d of user %d is off: it kept more in a minute than it may", f.Rule, f.User),
 		})
 	}
+	for _, broken := range s.Broken {
+		b.Notices = append(b.Notices, control.Notice{
+			Kind: "rule", From: broken.At,
+			Text: fmt.Sprintf("rule %d was broken in the store, and is as it was before, or skipped: %s", broken.Rule, broken.Reason),
+		})
+	}
 	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
 }

@@ -251,7 +251,7 @@ func (f *Filter) Stuck(now time.Time) []string { return f.pulse.Stuck(now) }
 func (f *Filter) Status() Status {
 	s := f.status.snapshot()
 	s.Rules = f.rules.index.Len()
-	s.Floods = f.rules.floods()
+	s.Floods, s.Broken = f.rules.floods(), f.rules.brokenRules()
 	if _, paused := f.gate.Paused(); paused && s.State == StateLoading {
 		s.State = StatePaused
 	}

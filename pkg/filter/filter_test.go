@@ -657,6 +657,13 @@ func TestBrokenRowsAreSkippedAtTheStart(t *testing.T) {
 				t.Errorf("log lines about rule %d: got %d, want 1", id, got)
 			}
 		}
+		var told []int64
+		for _, broken := range b.Status().Broken {
+			told = append(told, broken.Rule)
+		}
+		if diff := cmp.Diff([]int64{2, 3}, told); diff != "" {
+			t.Errorf("rules that the status names (-want +got):\n%s", diff)
+		}
 	})
 }
 

@@ -19,8 +19,9 @@ const (
 	// tellFrom is how many matches of a minute are worth telling the store of:
 	// most rules never have as many, and a row for each would be too many rows.
 	tellFrom = 12
-	// maxFloods is how many flooded rules a status names, and the log at a time.
-	maxFloods = 20
+	// maxTold is how many flooded rules a status names, and the log at a time; and
+	// how many that don't compile.
+	maxTold = 20
 )
 
 // floodGuard counts what rules match of live sources in each minute, and has the
@@ -102,12 +103,12 @@ func (g *floodGuard) tell(ctx context.Context) error {
 		return err
 	}
 	g.counters.floodedRules(len(off))
-	for i := range off[:min(maxFloods, len(off))] {
+	for i := range off[:min(maxTold, len(off))] {
 		g.log.Warn("rule switched off: it kept more in a minute than it may",
 			zap.Int64(obs.RuleID, off[i].ID), zap.Int64(obs.UserID, off[i].User), zap.Int64("allowance", g.allowance))
 	}
-	if len(off) > maxFloods {
-		g.log.Warn("more rules switched off", zap.Int("rules", len(off)-maxFloods))
+	if len(off) > maxTold {
+		g.log.Warn("more rules switched off", zap.Int("rules", len(off)-maxTold))
 	}
 	return nil
 }
@@ -152,8 +153,8 @@ func (g *floodGuard) putBack(minutes []rule.Minute) {
 
 // noteFloods follows which rules are off because they kept too much.
 func (r *ruleset) noteFloods(rules []rule.Rule) {
-	r.floodMu.Lock()
-	defer r.floodMu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i := range rules {
 		if x := &rules[i]; x.FloodedAt.IsZero() || x.Gone {
 			delete(r.flooded, x.ID)
@@ -164,19 +165,19 @@ func (r *ruleset) noteFloods(rules []rule.Rule) {
 }
 
 func (r *ruleset) countFloods() int {
-	r.floodMu.Lock()
-	defer r.floodMu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return len(r.flooded)
 }
 
 // floods gives the newest ones, the newest last.
 func (r *ruleset) floods() []Flood {
-	r.floodMu.Lock()
+	r.mu.Lock()
 	var floods []Flood
 	for _, f := range r.flooded {
 		floods = append(floods, f)
 	}
-	r.floodMu.Unlock()
+	r.mu.Unlock()
 	slices.SortFunc(floods, func(a, b Flood) int { return a.At.Compare(b.At) })
-	return floods[max(0, len(floods)-maxFloods):]
+	return floods[max(0, len(floods)-maxTold):]
 }

@@ -1,9 +1,11 @@
 package filter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,16 +41,17 @@ type ruleset struct {
 	loadedTo         int64 // the greatest id that load saw
 	loaded           bool  // it saw all
 	failing          bool
-	broken           map[int64]bool // rules that did not compile and were told of
 
-	floodMu sync.Mutex
+	// mu guards what the status asks for.
+	mu      sync.Mutex
+	broken  map[int64]Broken // rules that did not compile and were told of
 	flooded map[int64]Flood
 }
 
 func newRuleset(source Rules, log *zap.Logger, c *counters, s *status) *ruleset {
 	return &ruleset{
 		source: source, log: log, counters: c, status: s,
-		index: rule.NewIndex(), links: newLinks(), broken: make(map[int64]bool), flooded: make(map[int64]Flood),
+		index: rule.NewIndex(), links: newLinks(), broken: make(map[int64]Broken), flooded: make(map[int64]Flood),
 	}
 }
 
@@ -206,14 +209,14 @@ func (r *ruleset) applyRules(rules []rule.Rule) {
 	for _, x := range rules {
 		if !x.Enabled || x.Gone {
 			r.index.Remove(x.ID)
-			delete(r.broken, x.ID)
+			r.mended(x.ID)
 			continue
 		}
 		if err := r.index.Put(x); err != nil {
 			r.tell(x.ID, err)
 			continue
 		}
-		delete(r.broken, x.ID)
+		r.mended(x.ID)
 	}
 }
 
@@ -221,11 +224,31 @@ func (r *ruleset) applyRules(rules []rule.Rule) {
 // force.
 func (r *ruleset) tell(id int64, err error) {
 	r.counters.brokenRule()
-	if r.broken[id] {
+	r.mu.Lock()
+	_, known := r.broken[id]
+	if !known {
+		r.broken[id] = Broken{Rule: id, Reason: err.Error(), At: time.Now()}
+	}
+	r.mu.Unlock()
+	if known {
 		return
 	}
-	r.broken[id] = true
 	r.log.Error("rule does not compile; its former version, if any, stays in force", zap.Int64(obs.RuleID, id), zap.Error(err))
+}
+
+func (r *ruleset) mended(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.broken, id)
+}
+
+// brokenRules gives those that did not compile, the newest last.
+func (r *ruleset) brokenRules() []Broken {
+	r.mu.Lock()
+	broken := slices.Collect(maps.Values(r.broken))
+	r.mu.Unlock()
+	slices.SortFunc(broken, func(a, b Broken) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Rule, b.Rule)) })
+	return broken[max(0, len(broken)-maxTold):]
 }
 
 func (r *ruleset) failed(err error) {

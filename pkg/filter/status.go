@@ -31,8 +31,11 @@ type Status struct {
 	Rules   int
 	RulesAt time.Time
 	// Floods are rules that were switched off because they kept too much, and
-	// whose owner has not looked yet: the newest, and at most maxFloods.
+	// whose owner has not looked yet: the newest, and at most maxTold.
 	Floods []Flood
+	// Broken are rules that somebody broke in the store: the newest, and at most
+	// maxTold. What they were before is in force until a restart.
+	Broken []Broken
 	// LastError is the last failure and when it was; it may be long over.
 	LastError   string
 	LastErrorAt time.Time
@@ -43,6 +46,13 @@ type Flood struct {
 	Rule, User int64
 	Value      string
 	At         time.Time
+}
+
+// Broken is a rule that does not compile.
+type Broken struct {
+	Rule   int64
+	Reason string
+	At     time.Time
 }
 
 // rateEvery is how often the rate is measured.

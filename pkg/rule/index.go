@@ -17,6 +17,7 @@ type Index struct {
 
 	mu    sync.Mutex // held by who changes
 	rules filedSet
+	count atomic.Int64 // of them; stored while mu is held
 	grams gramCounts
 	// growing is a filter that is being made, nil if none is.
 	growing *keyFilter
@@ -57,11 +58,7 @@ func NewIndex() *Index {
 }
 
 // Len is the number of rules.
-func (x *Index) Len() int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.rules.count
-}
+func (x *Index) Len() int { return int(x.count.Load()) }
 
 // Put adds a rule or replaces the one of the same id. It is in force for every
 // match that begins after Put returns.
@@ -195,6 +192,7 @@ func (x *Index) change(small bool, do func(*change)) {
 	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit, known: x.measured.Load()}})
 	next.refill(small)
 	x.current.Store(&next)
+	x.count.Store(int64(x.rules.count))
 }
 
 // change is an edit of an index under way.
