@@ -3,7 +3,6 @@ package feed
 import (
 	"errors"
 	"net/url"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,35 +67,13 @@ func TestConformance(t *testing.T) {
 				Recovers:  name == "events",
 				Gzip:      name == "events",
 				Stall:     stallTime,
-				Schedules: schedules(),
+				Schedules: sourcetest.Schedules(),
 				Stops: map[int]string{
 					400: "--source", 401: "USER:PASSWORD@HOST", 403: "USER:PASSWORD@HOST", 404: "path", 410: "no more",
 				},
 				Secrets: []string{feedtest.Password, "key-of-ann"},
 			})
 		})
-	}
-}
-
-// schedules are what docs/sources.md says.
-func schedules() map[string]sourcetest.Schedule {
-	refuse := func(status int, after string) sourcetest.Fault {
-		return sourcetest.Fault{Status: status, RetryAfter: after}
-	}
-	drop := func(after int) sourcetest.Fault { return sourcetest.Fault{After: after, Misdeed: sourcetest.Drop} }
-	seconds := func(least, most float64) sourcetest.Span {
-		return sourcetest.Span{Least: time.Duration(least * 1e9), Most: time.Duration(most * 1e9)}
-	}
-	wait := func(faults []sourcetest.Fault, waits ...sourcetest.Span) sourcetest.Schedule {
-		return sourcetest.Schedule{Faults: faults, Waits: waits}
-	}
-	return map[string]sourcetest.Schedule{
-		"unavailable":                 wait(slices.Repeat([]sourcetest.Fault{refuse(503, "")}, 3), seconds(5, 7), seconds(10, 13), seconds(20, 25)),
-		"as the server asks":          wait([]sourcetest.Fault{refuse(429, "90"), refuse(503, "1")}, seconds(90, 113), seconds(10, 13)),
-		"not what it should be":       wait([]sourcetest.Fault{refuse(200, "")}, seconds(5, 7)),
-		"drops before anything comes": wait(slices.Repeat([]sourcetest.Fault{drop(0)}, 3), seconds(0.1, 0.25), seconds(0.3, 0.5), seconds(0.7, 1)),
-		"a good connection is made again at once": wait([]sourcetest.Fault{drop(0), drop(0), drop(30), drop(0)},
-			seconds(0.1, 0.25), seconds(0.3, 0.5), seconds(0, 0), seconds(0.1, 0.25)),
 	}
 }
 

@@ -68,41 +68,10 @@ func TestConformance(t *testing.T) {
 				},
 				Recovers:  true,
 				Stall:     stallTime,
-				Schedules: schedules(),
+				Schedules: sourcetest.Schedules(),
 				Stops:     map[int]string{400: "collections", 401: "another host", 403: "another host", 404: "/subscribe"},
 			})
 		})
-	}
-}
-
-// schedules are what docs/sources.md says.
-func schedules() map[string]sourcetest.Schedule {
-	refuse := func(status int, after string) sourcetest.Fault {
-		return sourcetest.Fault{Status: status, RetryAfter: after}
-	}
-	drop := func(after int) sourcetest.Fault { return sourcetest.Fault{After: after, Misdeed: sourcetest.Drop} }
-	seconds := func(least, most float64) sourcetest.Span {
-		return sourcetest.Span{Least: time.Duration(least * 1e9), Most: time.Duration(most * 1e9)}
-	}
-	broken := []sourcetest.Span{
-		seconds(0.1, 0.25), seconds(0.3, 0.5), seconds(0.7, 1), seconds(1.5, 2), seconds(3, 4), seconds(6, 8), seconds(12, 16),
-		seconds(22.5, 30), seconds(22.5, 30),
-	}
-	wait := func(faults []sourcetest.Fault, waits ...sourcetest.Span) sourcetest.Schedule {
-		return sourcetest.Schedule{Faults: faults, Waits: waits}
-	}
-	return map[string]sourcetest.Schedule{
-		"unavailable": wait(slices.Repeat([]sourcetest.Fault{refuse(503, "")}, 8), seconds(5, 7), seconds(10, 13),
-			seconds(20, 25), seconds(40, 50), seconds(80, 100), seconds(160, 200), seconds(300, 375), seconds(300, 375)),
-		"as the server asks": wait(
-			[]sourcetest.Fault{refuse(429, "90"), refuse(503, "1"), refuse(429, "100000"), refuse(500, "soon")},
-			seconds(90, 113), seconds(10, 13), seconds(3600, 4500), seconds(40, 50)),
-		"not what it should be":       wait([]sourcetest.Fault{refuse(200, "")}, seconds(5, 7)),
-		"drops before anything comes": wait(slices.Repeat([]sourcetest.Fault{drop(0)}, 9), broken...),
-		// What a rewound connection brings at once does not make it good.
-		"drops after some messages": wait(slices.Repeat([]sourcetest.Fault{drop(3)}, 9), broken...),
-		"a good connection is made again at once": wait([]sourcetest.Fault{drop(0), drop(0), drop(30), drop(0)},
-			seconds(0.1, 0.25), seconds(0.3, 0.5), seconds(0, 0), seconds(0.1, 0.25)),
 	}
 }
 

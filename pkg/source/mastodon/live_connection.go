@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -139,7 +140,8 @@ func (c *connection) openEvents(ctx context.Context) (func(context.Context) erro
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if resp.StatusCode != http.StatusOK || kind != "text/event-stream" {
 		defer func() { _ = resp.Body.Close() }()
 		return nil, s.refusal(resp, s.config.advice())
 	}
