@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"riffle/pkg/event"
+	"riffle/pkg/filter"
 )
 
 // push a frame of n posts with the word apple that arrived at a time.
@@ -89,6 +90,42 @@ func TestFloodIsSwitchedOff(t *testing.T) {
 			t.Errorf("floods after the owner has looked: got %+v, want none", got)
 		}
 		mustStop(t, stop)
+	})
+}
+
+// TestFloodOfTwoFilters: what two filters count is added up, and the rule is off in
+// both.
+func TestFloodOfTwoFilters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		one := guardedBench()
+		other := &bench{buffer: newBuffer(), store: one.store, logs: one.logs}
+		other.Filter = filter.New(filter.Config{Taker: other.buffer, Writer: one.store, Rules: one.store, Log: zap.NewNop()})
+		stopOne, stopOther := one.start(t.Context()), other.start(t.Context())
+		minute := time.Now().Truncate(time.Minute).Add(time.Minute)
+		one.pushAt(t, 0, 400, minute, nil)
+		passes(20 * time.Second)
+		if !one.isOn(1) {
+			t.Error("after 400 matches in one filter: the rule is off")
+		}
+		other.pushAt(t, 1000, 201, minute, nil)
+		passes(20 * time.Second)
+		if one.isOn(1) {
+			t.Error("after 201 more in another filter: the rule is on")
+		}
+		one.pushAt(t, 2000, 1, minute.Add(2*time.Minute), nil)
+		other.pushAt(t, 3000, 1, minute.Add(2*time.Minute), nil)
+		passes(20 * time.Second)
+		if got := len(one.kept()); got != 601 {
+			t.Errorf("kept %d matches, want the 601 from before the rule was off", got)
+		}
+		for i, f := range []*bench{one, other} {
+			if got := f.Status().Floods; len(got) != 1 || got[0].Rule != 1 {
+				t.Errorf("floods in the status of filter %d: got %+v, want rule 1", i, got)
+			}
+		}
+		mustStop(t, stopOne)
+		mustStop(t, stopOther)
 	})
 }
 
