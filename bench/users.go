@@ -366,9 +366,17 @@ func pagesOf(ctx context.Context, b *bench, size int) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	filling := time.Now()
 	first, err := fillStore(ctx, address, size)
 	if err != nil {
 		return nil, err
+	}
+	b.say("pages: %s matches written in %v", number(float64(size)), time.Since(filling).Round(time.Second))
+	for _, token := range tokens { // who asks for the first time is looked up, in a store of any size
+		known := ask{address: listen, path: "/v1/matches?limit=1", header: "Authorization: Bearer " + token + "\r\n"}
+		if _, _, err := known.once(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var took []float64
 	for end := time.Now().Add(b.slice()); time.Now().Before(end); {
@@ -401,7 +409,7 @@ func fillStore(ctx context.Context, address string, size int) (first int64, err 
 	first = time.Now().UnixMicro()
 	const body = `{"key":"bench:1","version":"1","network":"bench","source":"bench","kind":"post","text":"a post of usual length, as people write it every day","created_at":"2026-01-01T00:00:00.000Z","received_at":"2026-01-01T00:00:00.000Z","author":{"id":"1"}}`
 	return first, execute(ctx, u,
-		fmt.Sprintf("INSERT INTO bench.events (seq, id, version, body) SELECT %d + seq, UNHEX(MD5(seq)), 1, '%s' FROM bench.seq_1_to_%d", first, body, size),
+		fmt.Sprintf("INSERT INTO bench.events (seq, id, version, body) SELECT %d + seq, UNHEX(LPAD(HEX(seq), 32, '0')), 1, '%s' FROM bench.seq_1_to_%d", first, body, size),
 		fmt.Sprintf("INSERT INTO bench.matches (event, user_id, number, version, rules) SELECT %d + seq, 1 + seq MOD %d, %d + seq, 1, '[]' FROM bench.seq_1_to_%d",
 			first, pageUsers(size), first, size),
 		fmt.Sprintf("UPDATE bench.counters SET value = %d WHERE name = 'changes'", first+int64(size)),

@@ -115,7 +115,7 @@ func TestStreamOnItsOwnConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header = header
-		answer, err := server.Client().Do(r)
+		answer, err := server.Client().Do(r) //nolint:bodyclose // the goroutine below closes it
 		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("got %v, %v, want a stream", answer, err)
 		}
