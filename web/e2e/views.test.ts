@@ -42,6 +42,12 @@ async function inaccessible(page: Page): Promise<string[]> {
 const envelope = (data: unknown, summary: unknown = {}) => ({ json: { summary, data, error: null } });
 const maintenance = { status: 503, headers: { "Retry-After": "5" }, json: { summary: {}, data: null, error: { code: "maintenance", title: "Down for maintenance", status: 503, detail: "The store cannot be reached. Nothing is lost: try again in a few seconds.", errors: [] } } };
 
+/** flooded has the page told that a rule was switched off since it kept too much. */
+async function flooded(page: Page) {
+  const rules = await pipeline.ask<{ tag: string }[]>("GET", "/v1/rules");
+  await page.route(/\/v1\/rules$/, (route) => route.fulfill(envelope(rules.map((r) => (r.tag === "coffee" ? { ...r, enabled: false, flooded_at: new Date().toISOString() } : r)))));
+}
+
 type State = [name: string, enter: (page: Page) => Promise<unknown>];
 
 /** hash opens a view anew. */
@@ -116,14 +122,14 @@ const states: State[] = [
     await page.getByText("Something is missing here").waitFor();
   }],
   ["stream-flooded", async (page) => {
-    const data = await pipeline.ask<{ tag: string }[]>("GET", "/v1/rules");
-    await page.route(/\/v1\/rules$/, (route) => route.fulfill(envelope(data.map((r) => (r.tag === "coffee" ? { ...r, enabled: false, flooded_at: new Date().toISOString() } : r)))));
+    await flooded(page);
     await hash(page, "");
     await page.getByText("A rule was switched off").waitFor();
   }],
   ["rules-flooded", async (page) => {
     await page.getByRole("link", { name: "Look at it" }).click();
     await rule(page).waitFor();
+    await flooded(page);
     await hash(page, "rules");
     await page.getByText("flooded", { exact: true }).waitFor();
   }],
