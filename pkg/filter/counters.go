@@ -64,7 +64,7 @@ func newCounters(r prometheus.Registerer) *counters {
 		writeFailures:  counter("write_failures_total", "Writes that failed and are tried again. Look at the store: disk, locks, connections."),
 		bufferFailures: counter("buffer_failures_total", "Calls to the buffer that failed and are tried again. Look at the buffer's server."),
 		ruleFailures:   counter("rule_refresh_failures_total", "Refreshes of the rules that failed; changes of rules wait meanwhile. Look at the store."),
-		brokenRules:    counter("broken_rules_total", "Rules that did not compile; the log names them."),
+		brokenRules:    counter("broken_rules_total", "Rules that did not compile; the log and riffle status name them."),
 		floods:         counter("flooded_rules_total", "Rules that this filter switched off because they kept more than they may. Their owners are told; the log names them."),
 		flooded:        gauge("flooded_rules", "Rules that are off because they kept more than they may, and whose owners have not looked yet."),
 		held:           gauge("held_frames", "Frames taken and not settled."),
