@@ -1,6 +1,7 @@
 package token
 
 import (
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -44,7 +45,28 @@ func classOf(r rune) class {
 	switch {
 	case r < 0x80:
 		return asciiClass[r]
-	case isDropped(r):
+	case r < firstPlane:
+		return firstPlaneClass()[r]
+	}
+	return findClass(r)
+}
+
+// firstPlane is the end of the plane that nearly all letters are of. To ask
+// Unicode's tables for each of them costs as much as all else together.
+const firstPlane = 0x10000
+
+var firstPlaneClass = sync.OnceValue(func() *[firstPlane]class {
+	var table [firstPlane]class
+	for r := range rune(firstPlane) {
+		table[r] = findClass(r)
+	}
+	return &table
+})
+
+// findClass is classOf for what is not ASCII.
+func findClass(r rune) class {
+	switch {
+	case findDropped(r):
 		return classDropped
 	case isApostrophe(r):
 		return classApostrophe
@@ -106,7 +128,9 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' }
 
 // isDropped tells Unicode's default ignorable code points, which no one sees.
 // A zero-width space is white space here.
-func isDropped(r rune) bool {
+func isDropped(r rune) bool { return classOf(r) == classDropped }
+
+func findDropped(r rune) bool {
 	if r < 0xad || r == '\u200b' {
 		return false
 	}
