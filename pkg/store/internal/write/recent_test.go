@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // about makes a part of new pieces about events.
@@ -30,7 +33,7 @@ func TestRecentTurns(t *testing.T) {
 		r := newRecent()
 		enter := func(p *part) (leave func()) {
 			t.Helper()
-			leave, err := r.enter(t.Context(), p)
+			leave, err := r.enter(t.Context(), p, nil)
 			if err != nil {
 				t.Fatalf("enter: %v", err)
 			}
@@ -52,7 +55,7 @@ func TestRecentTurns(t *testing.T) {
 		}
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := r.enter(canceled, about(1)); !errors.Is(err, context.Canceled) {
+		if _, err := r.enter(canceled, about(1), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("enter when canceled: got %v, want %v", err, context.Canceled)
 		}
 		leaveFirst()
@@ -75,7 +78,7 @@ func TestRecentForgets(t *testing.T) {
 	r := newRecent()
 	write := func(p *part) {
 		t.Helper()
-		leave, err := r.enter(t.Context(), p)
+		leave, err := r.enter(t.Context(), p, nil)
 		if err != nil {
 			t.Fatalf("enter: %v", err)
 		}
@@ -97,5 +100,58 @@ func TestRecentForgets(t *testing.T) {
 	write(first)
 	if !last.pieces[0].recent || first.pieces[0].recent {
 		t.Errorf("the last of many events is remembered: %t, want true; the first: %t, want false", last.pieces[0].recent, first.pieces[0].recent)
+	}
+}
+
+// TestRecentPutsOff: a few pieces that would have to be waited for go into the
+// next part, before its own; many are waited for, and so are those of a part that
+// has none behind it or none that may grow.
+func TestRecentPutsOff(t *testing.T) {
+	t.Parallel()
+	ids := func(p *part) (all []uint32) {
+		for i := range p.pieces {
+			all = append(all, binary.BigEndian.Uint32(p.pieces[i].id[:]))
+		}
+		return all
+	}
+	many := make([]uint32, 2*mostOff)
+	for i := range many {
+		many[i] = uint32(i)
+	}
+	single := about(100)
+	single.single = true
+	for _, test := range []struct {
+		name       string
+		underWay   []uint32
+		next       *part
+		left, then []uint32
+		waits      bool
+	}{
+		{"a few", []uint32{3, 5}, about(100, 3), slices.DeleteFunc(slices.Clone(many), func(id uint32) bool { return id == 3 || id == 5 }), []uint32{3, 5, 100, 3}, false},
+		{"many", []uint32{3, 5, 7}, about(100), many, []uint32{100}, true},
+		{"none behind", []uint32{3}, nil, many, nil, true},
+		{"one behind that is single", []uint32{3}, single, many, []uint32{100}, true},
+		{"none under way", []uint32{200}, about(100), many, []uint32{100}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecent()
+			if _, err := r.enter(t.Context(), about(test.underWay...), nil); err != nil {
+				t.Fatal(err)
+			}
+			p := about(many...)
+			_, before := r.register(p, test.next)
+			if diff := cmp.Diff(test.left, ids(p)); diff != "" {
+				t.Errorf("the part (-want +got):\n%s", diff)
+			}
+			if test.next != nil {
+				if diff := cmp.Diff(test.then, ids(test.next)); diff != "" {
+					t.Errorf("the next part (-want +got):\n%s", diff)
+				}
+			}
+			if waits := len(before) > 0; waits != test.waits {
+				t.Errorf("waits: %t, want %t", waits, test.waits)
+			}
+		})
 	}
 }

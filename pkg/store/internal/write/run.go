@@ -97,14 +97,27 @@ func (w *Writer) Write(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	for i := range parts {
-		if last := i == len(parts)-1; last && !b.Unfinished {
+		var next *part
+		if i < len(parts)-1 {
+			next = &parts[i+1]
+		} else if !b.Unfinished {
 			parts[i].finish, parts[i].dead = true, b.Dead
 		}
-		if err := w.part(ctx, &parts[i]); err != nil {
+		if err := w.inTurn(ctx, &parts[i], next); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inTurn writes a part when no other is under way that is about the same events.
+func (w *Writer) inTurn(ctx context.Context, p, next *part) error {
+	leave, err := w.recent.enter(ctx, p, next)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return w.part(ctx, p)
 }
 
 // part writes a part, in several transactions where its events have very
@@ -145,11 +158,6 @@ func (w *Writer) singly(ctx context.Context, p *part) error {
 // server's work. So at first only those are looked up that replace something by
 // their nature; that the others are new is for the database's keys to check.
 func (w *Writer) tries(ctx context.Context, p *part) (more bool, err error) {
-	leave, err := w.recent.enter(ctx, p)
-	if err != nil {
-		return false, err
-	}
-	defer leave()
 	hopeful := w.accounts.Load() > 0 && !p.single && w.doubt.Add(-1) < 0
 	for range maxTries {
 		err = w.dialect.Try(ctx, func(tx Tx) error {
