@@ -24,9 +24,9 @@ const (
 	// linger is how long a batch waits for frames that are being judged; with
 	// nothing else in hand it does not wait at all.
 	linger = 5 * time.Millisecond
-	// maxWriters commit at the same time: while one waits for the store's disk,
-	// the other decides and sends.
-	maxWriters = 2
+	// maxWriters commit at the same time: while one waits for the store's disk
+	// and another for the numbers of its matches, the third decides and sends.
+	maxWriters = 3
 )
 
 // A frame that was delivered so often and is not finished may be what ends its
