@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -371,6 +372,38 @@ func testRulesInForce(sc scene) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("RulesInForce differs (-want +got):\n%s", diff)
 	}
+}
+
+// testBrokenRule: a row that somebody broke by hand is told as it is, for the
+// filter to name, and keeps nobody from reading the others.
+func testBrokenRule(t *testing.T, s *shared, db *sql.DB) {
+	t.Helper()
+	user := newWorld(s).base
+	rules, err := s.AddRules(t.Context(), []rule.Rule{
+		{User: user, Value: "a", Canonical: "a", Enabled: true}, {User: user, Value: "b", Canonical: "b", Enabled: true},
+		{User: user, Value: "c", Canonical: "c", Enabled: true},
+	})
+	wantError(t, "AddRules", err, nil)
+	for i, change := range []string{"value = 'tea OR ('", "action = 99, enabled = 7, gone = 0"} {
+		query := fmt.Sprintf("UPDATE rules SET %s WHERE id = %d", change, rules[i].ID)
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	read := func(name string, rules []rule.Rule, err error) {
+		t.Helper()
+		if err != nil || len(rules) != 3 {
+			t.Fatalf("%s: %d rules, want 3: %v", name, len(rules), err)
+		}
+		slices.SortFunc(rules, func(a, b rule.Rule) int { return int(a.ID - b.ID) })
+		if rules[0].Value != "tea OR (" || rules[1].Action <= rule.Drop || !rules[1].Enabled || rules[2].Value != "c" {
+			t.Errorf("%s: %+v", name, rules)
+		}
+	}
+	all, err := s.RulesInForce(t.Context(), 0, 10)
+	read("RulesInForce", all, err)
+	all, err = s.RulesSince(t.Context(), 0, 10)
+	read("RulesSince", all, err)
 }
 
 // testRuleNumbers: who follows the rules by number hears of every change, while

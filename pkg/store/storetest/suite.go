@@ -64,6 +64,11 @@ func Run(t *testing.T, open Open) {
 		all, db := open(t)
 		testPurge(t, share(all[:1]), db)
 	})
+	t.Run("broken rule", func(t *testing.T) {
+		t.Parallel()
+		all, db := open(t)
+		testBrokenRule(t, share(all[:1]), db)
+	})
 	t.Run("schema", func(t *testing.T) {
 		t.Parallel()
 		all, db := open(t)
