@@ -4,8 +4,11 @@
 package reconnect
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
+
+	"riffle/pkg/event"
 )
 
 const (
@@ -34,6 +37,19 @@ func (s *Schedule) Begin() { s.good = false }
 
 // Settled says that the connection is good.
 func (s *Schedule) Settled() { *s = Schedule{good: true} }
+
+// After is the wait after what ended a connection.
+//
+// Errors: err itself, where asking again is of no use.
+func (s *Schedule) After(err error) (time.Duration, error) {
+	if errors.Is(err, event.ErrDenied) {
+		return 0, err
+	}
+	if status, answered := errors.AsType[*StatusError](err); answered {
+		return s.Refused(status.After), nil
+	}
+	return s.Failed(), nil
+}
 
 // Failed is the wait after a connection that broke or was not made.
 func (s *Schedule) Failed() time.Duration {

@@ -13,6 +13,7 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/reconnect"
+	"riffle/pkg/socket"
 )
 
 // connection is one connection while it is read.
@@ -190,38 +191,12 @@ func (c *connection) readSocket(ctx context.Context, conn *websocket.Conn) error
 	for {
 		var err error
 		c.wait(false)
-		if buf, err = readMessage(ctx, conn, buf); err != nil {
+		if buf, err = socket.Read(ctx, conn, buf); err != nil {
 			return err
 		}
 		c.hear()
 		if err := c.hand(buf); err != nil {
 			return err
-		}
-	}
-}
-
-// readMessage reads one message into buf; of one that is too long it keeps as
-// much as tells so.
-func readMessage(ctx context.Context, conn *websocket.Conn, buf []byte) ([]byte, error) {
-	_, r, err := conn.Reader(ctx)
-	if err != nil {
-		return buf, err
-	}
-	buf = buf[:0]
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):min(cap(buf), event.MaxMessage+1)])
-		buf = buf[:len(buf)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return buf, nil
-		case err != nil:
-			return buf, err
-		case len(buf) > event.MaxMessage:
-			_, err := io.Copy(io.Discard, r)
-			return buf, err
 		}
 	}
 }

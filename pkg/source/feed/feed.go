@@ -136,13 +136,7 @@ func (s *Source) numbered() {
 func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, event.ErrDenied) {
-		return 0, err
-	}
-	if status, answered := errors.AsType[*reconnect.StatusError](err); answered {
-		return s.schedule.Refused(status.After), nil
-	}
-	return s.schedule.Failed(), nil
+	return s.schedule.After(err)
 }
 
 // Replays reports whether messages have ids, which shows when one comes.

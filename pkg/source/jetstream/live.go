@@ -2,9 +2,7 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -13,6 +11,7 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/reconnect"
+	"riffle/pkg/socket"
 )
 
 const (
@@ -151,13 +150,7 @@ func (s *Source) arrived(at position, good bool) {
 func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, event.ErrDenied) {
-		return 0, err
-	}
-	if status, answered := errors.AsType[*reconnect.StatusError](err); answered {
-		return s.schedule.Refused(status.After), nil
-	}
-	return s.schedule.Failed(), nil
+	return s.schedule.After(err)
 }
 
 // Replays is true, for as long as the server keeps events.
@@ -184,10 +177,11 @@ type connection struct {
 // run hands messages on until the connection ends.
 func (c *connection) run(ctx context.Context) error {
 	for {
-		msg, err := c.read(ctx)
+		msg, err := socket.Read(ctx, c.conn, c.buf)
 		if err != nil {
 			return err
 		}
+		c.buf = msg
 		c.stall.Stop() // a receiver that takes its time is no stall
 		if at, found := scanPosition(msg); found {
 			c.position = at
@@ -235,30 +229,4 @@ func (c *connection) checkGap(msg []byte) error {
 	return c.emit(event.Message{Gap: &event.Gap{
 		From: event.TimeOf(c.missing), To: event.TimeOf(at), Why: "the server no longer keeps what was told then",
 	}})
-}
-
-// read reads one message; of one that is too long it keeps as much as tells so.
-// It goes into memory of the connection that the next call overwrites.
-func (c *connection) read(ctx context.Context) ([]byte, error) {
-	_, r, err := c.conn.Reader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.buf = c.buf[:0]
-	for {
-		if len(c.buf) == cap(c.buf) {
-			c.buf = append(c.buf, 0)[:len(c.buf)]
-		}
-		n, err := r.Read(c.buf[len(c.buf):min(cap(c.buf), event.MaxMessage+1)])
-		c.buf = c.buf[:len(c.buf)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return c.buf, nil
-		case err != nil:
-			return nil, err
-		case len(c.buf) > event.MaxMessage:
-			_, err := io.Copy(io.Discard, r)
-			return c.buf, err
-		}
-	}
 }

@@ -2,7 +2,6 @@ package mastodon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -110,13 +109,7 @@ func (s *Source) settled() {
 func (s *Source) Reconnect(err error, _ bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, event.ErrDenied) {
-		return 0, err
-	}
-	if status, answered := errors.AsType[*reconnect.StatusError](err); answered {
-		return s.schedule.Refused(status.After), nil
-	}
-	return s.schedule.Failed(), nil
+	return s.schedule.After(err)
 }
 
 // Replays is false: a stream begins now.
