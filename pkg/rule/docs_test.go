@@ -1,8 +1,10 @@
 package rule
 
 import (
+	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,22 +58,33 @@ func topLevel(members string) string {
 	}
 }
 
-func TestDocsExamples(t *testing.T) {
-	t.Parallel()
-	blocks := regexp.MustCompile("(?s)```example\n(.*?)```").FindAllStringSubmatch(readDocs(t), -1)
-	if len(blocks) < 40 {
-		t.Fatalf("examples: got %d, want those of every term", len(blocks))
-	}
-	for _, block := range blocks {
+// docsExample is a rule and posts that it finds, or does not.
+type docsExample struct {
+	value string
+	posts []string // each after "yes" or "no"
+}
+
+func docsExamples(t *testing.T) (examples []docsExample) {
+	t.Helper()
+	for _, block := range regexp.MustCompile("(?s)```example\n(.*?)```").FindAllStringSubmatch(readDocs(t), -1) {
 		lines := strings.Split(strings.TrimSpace(block[1]), "\n")
 		value := strings.TrimSpace(strings.TrimPrefix(lines[0], "rule"))
+		examples = append(examples, docsExample{value, lines[1:]})
+	}
+	return examples
+}
+
+func TestDocsExamples(t *testing.T) {
+	t.Parallel()
+	for _, example := range docsExamples(t) {
+		value := example.value
 		index := NewIndex()
 		if err := index.Put(Rule{ID: 1, User: 1, Value: value}); err != nil {
 			t.Errorf("%s: %v", value, err)
 			continue
 		}
 		m := index.NewMatcher()
-		for _, line := range lines[1:] {
+		for _, line := range example.posts {
 			want, post, _ := strings.Cut(line, " ")
 			got := len(m.Match(docsEvent(t, strings.TrimSpace(post)), nil)) > 0
 			if got != (want == "yes") {
@@ -79,6 +92,69 @@ func TestDocsExamples(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDocsShowEveryTerm holds that every term and every name has its example, of
+// a post that the rule finds and of one that it does not.
+func TestDocsShowEveryTerm(t *testing.T) {
+	t.Parallel()
+	shown := map[string]bool{}
+	for _, example := range docsExamples(t) {
+		posts := strings.Join(example.posts, "\n")
+		if !strings.Contains(posts, "yes ") || !strings.Contains(posts, "no ") {
+			continue
+		}
+		expr, _ := Parse(example.value)
+		if expr == nil {
+			t.Fatalf("%s: is no rule", example.value)
+		}
+		showTerms(expr.root, shown)
+	}
+	for op := opText; op <= opSample; op++ {
+		want := []*term{{op: op}}
+		switch op {
+		case opText:
+			want = append(want, &term{words: make([]word, 2)}, &term{words: []word{{prefix: true}}})
+		case opIs, opHas:
+			want = nil
+			for _, f := range slices.Concat(isFacts, hasFacts) {
+				want = append(want, &term{op: op, what: f.fact})
+			}
+		}
+		for _, e := range want {
+			if !shown[termForm(e)] {
+				t.Errorf("docs/rules.md: no example with yes and no of %s", termForm(e))
+			}
+		}
+	}
+	page := readDocs(t)
+	for _, o := range operatorNames {
+		if !strings.Contains(page, "`"+o.name+":") {
+			t.Errorf("docs/rules.md does not name %s:", o.name)
+		}
+	}
+}
+
+func showTerms(n *node, shown map[string]bool) {
+	if n.term != nil {
+		shown[termForm(n.term)] = true
+	}
+	for _, kid := range n.kids {
+		showTerms(kid, shown)
+	}
+}
+
+// termForm names what a term is, whatever it looks for.
+func termForm(e *term) string {
+	words := min(len(e.words), 2)
+	prefix := words > 0 && e.words[len(e.words)-1].prefix
+	switch e.op {
+	case opText:
+		return fmt.Sprintf("words: %d, prefix: %v", max(1, words), prefix)
+	case opIs, opHas:
+		return fmt.Sprintf("fact %d", e.what)
+	}
+	return fmt.Sprintf("operator %d", e.op)
 }
 
 // TestDocsProblems runs the examples in the tables of errors and warnings, and
