@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"riffle/pkg/testenv"
 )
 
 // lease is how long a filter, or an ingest, may be silent before another one
@@ -73,6 +76,7 @@ var deeds = map[string]deed{
 	"kill redis":             {do: killRedis, length: 3 * time.Second},
 	"cut redis's tail":       {do: cutTail, size: 64 << 10},
 	"put redis back":         {do: putBack, length: 5 * time.Second},
+	"promote a replica":      {do: promote, length: 5 * time.Second},
 	"fill redis":             {do: fillRedis},
 	"redis is read-only":     {do: readOnly, length: 3 * time.Second},
 	"fill mariadb's disk":    {do: fillDisk, length: 5 * time.Second, tiny: true},
@@ -315,6 +319,47 @@ func putBack(w *world, s step) error {
 	return w.startRedis()
 }
 
+// promote puts a replica in Redis's place that was cut off some seconds before
+// Redis died. It is a failover as Sentinel makes one: what was accepted in those
+// seconds is gone, and the address leads to another server.
+func promote(w *world, s step) error {
+	ctx := w.t.Context()
+	master, err := goredis.ParseURL(w.redis.URL)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(master.Addr)
+	if err != nil {
+		return err
+	}
+	replica := testenv.StartRedis(w.t, redisSettings...)
+	options, err := goredis.ParseURL(replica.URL)
+	if err != nil {
+		return err
+	}
+	client := goredis.NewClient(options)
+	defer func() { _ = client.Close() }()
+	if err := client.ReplicaOf(ctx, host, port).Err(); err != nil {
+		return err
+	}
+	// A replica that has no file yet would be empty after its next start.
+	if err := w.until("the replica is complete, in its file too", func() (bool, error) {
+		have, err := client.Info(ctx, "replication", "persistence").Result()
+		return strings.Contains(have, "master_link_status:up") && strings.Contains(have, "aof_enabled:1") &&
+			strings.Contains(have, "aof_rewrite_in_progress:0") && strings.Contains(have, "aof_rewrite_scheduled:0"), err
+	}); err != nil {
+		return err
+	}
+	if err := client.ReplicaOf(ctx, "no", "one").Err(); err != nil {
+		return err
+	}
+	w.wait(s.length)
+	w.redis.Kill()
+	w.redis = replica
+	w.front.lead(options.Addr)
+	return nil
+}
+
 // fillRedis leaves Redis no memory, until the filters have drained it.
 func fillRedis(w *world, _ step) error {
 	ctx := w.t.Context()
@@ -457,7 +502,7 @@ func pauseAndEmpty(w *world, _ step) error {
 		return err
 	}
 	pause := func(stage string) error {
-		if _, err := w.tool("pause", stage, "--reason", "chaos", "--buffer", w.redis.URL); err != nil {
+		if _, err := w.tool("pause", stage, "--reason", "chaos", "--buffer", w.buffer); err != nil {
 			return err
 		}
 		return w.until(stage+" is paused", func() (bool, error) { return w.readThrough() || w.mustPaused(stage), nil })
@@ -497,7 +542,7 @@ func pauseAndEmpty(w *world, _ step) error {
 		}
 	}
 	for _, stage := range []string{"filter", "ingest"} {
-		if _, err := w.tool("resume", stage, "--buffer", w.redis.URL); err != nil {
+		if _, err := w.tool("resume", stage, "--buffer", w.buffer); err != nil {
 			return err
 		}
 	}

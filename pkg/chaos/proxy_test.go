@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -12,12 +13,13 @@ import (
 
 // proxy stands between one stage and one server, and lets the network fail.
 type proxy struct {
-	address, target string
+	address string
 
-	mu    sync.Mutex
-	links map[*link]bool
-	delay time.Duration
-	trap  *trap
+	mu     sync.Mutex
+	target string
+	links  map[*link]bool
+	delay  time.Duration
+	trap   *trap
 }
 
 // link is one connection through a proxy.
@@ -71,13 +73,29 @@ func newProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
+// newProxyTo gives a proxy to the server of a URL, and the URL that leads through
+// it.
+func newProxyTo(t *testing.T, server string) (*proxy, string) {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProxy(t, u.Host)
+	u.Host = p.address
+	return p, u.String()
+}
+
 // serve carries one connection until either side ends it.
 func (p *proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	var dialer net.Dialer
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	server, err := dialer.DialContext(ctx, "tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := dialer.DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
 	}
@@ -173,6 +191,14 @@ func (p *proxy) cut() {
 		_ = l.client.Close()
 		_ = l.server.Close()
 	}
+}
+
+// lead makes it one to another server; what is connected is cut.
+func (p *proxy) lead(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+	p.cut()
 }
 
 // halfOpen lets nothing pass on the connections that there are, and ends none.

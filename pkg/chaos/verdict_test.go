@@ -220,7 +220,7 @@ func (w *world) letters(ctx context.Context) (map[string]bool, error) {
 	}
 	if count > 0 {
 		w.note("%d dead letters are tried again", count)
-		if _, err := w.tool("dead", "retry", "--all", "--buffer", w.redis.URL, "--store", w.maria.URL); err != nil {
+		if _, err := w.tool("dead", "retry", "--all", "--buffer", w.buffer, "--store", w.maria.URL); err != nil {
 			return nil, err
 		}
 		if err := w.until("what was dead is dealt with", func() (bool, error) {

@@ -47,6 +47,8 @@ type world struct {
 	stream   *stream
 
 	redis, maria *testenv.Server
+	front        *proxy        // the address of whichever Redis is the master
+	buffer       string        // its URL
 	manager      *net.UnixConn // hears the stages' signs of life, as systemd would
 	signs        atomic.Int64
 	keeping      sync.Mutex // who holds it may end MariaDB
@@ -100,13 +102,14 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{
 		t: t, seed: o.seed, bin: o.bin, dir: t.TempDir(), storeAll: o.storeAll,
 		users: make(map[string]int64), stages: make(map[string]*stage), proxies: make(map[string]*proxy), closing: make(chan struct{}),
-		redis: testenv.StartRedis(t, "--appendonly", "yes", "--aof-load-truncated", "no"),
+		redis: testenv.StartRedis(t, redisSettings...),
 		// Readers of the test's own beside those of the stages.
 		maria: testenv.StartMariaDB(t, "--max-connections=400"),
 	}
 	if o.tiny {
 		w.disk = newDisk(t, w.maria)
 	}
+	w.front, w.buffer = newProxyTo(t, w.redis.URL)
 	w.listen()
 	w.stream = newStream(rand.New(rand.NewPCG(o.seed, 1)), o.lines)
 	file := filepath.Join(w.dir, "stream.ndjson")
@@ -151,9 +154,13 @@ func (w *world) listen() {
 	w.t.Cleanup(func() { _ = w.manager.Close() })
 }
 
-// connect opens the test's own ways to the servers, past all proxies.
+// redisSettings are those of operations.md, but that a replica need not wait for
+// others.
+var redisSettings = []string{"--appendonly", "yes", "--aof-load-truncated", "no", "--repl-diskless-sync-delay", "0"}
+
+// connect opens the test's own ways to the servers, past the stages' proxies.
 func (w *world) connect() {
-	options, err := goredis.ParseURL(w.redis.URL)
+	options, err := goredis.ParseURL(w.buffer)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -212,14 +219,9 @@ func (w *world) prepare() {
 // plan sets up the stages, each behind proxies of its own.
 func (w *world) plan(stream string, standby bool) {
 	through := func(stage, server, address string) string {
-		u, err := url.Parse(address)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		p := newProxy(w.t, u.Host)
+		p, own := newProxyTo(w.t, address)
 		w.proxies[stage+" to "+server] = p
-		u.Host = p.address
-		return u.String()
+		return own
 	}
 	add := func(name, binary string, args ...string) *stage {
 		s := &stage{
@@ -231,7 +233,7 @@ func (w *world) plan(stream string, standby bool) {
 	}
 	ingest := func(name string) {
 		w.ingests = append(w.ingests, add(name, "riffle-ingest",
-			"--buffer", through(name, "redis", w.redis.URL), "--name", source, "--source", stream))
+			"--buffer", through(name, "redis", w.buffer), "--name", source, "--source", stream))
 	}
 	ingest("ingest")
 	if standby {
@@ -241,14 +243,14 @@ func (w *world) plan(stream string, standby bool) {
 		w.ingests[0].stdin = w.pipe.read
 	}
 	filter := func(name string) *stage {
-		s := add(name, "riffle-filter", "--buffer", through(name, "redis", w.redis.URL), "--store", through(name, "mariadb", w.maria.URL))
+		s := add(name, "riffle-filter", "--buffer", through(name, "redis", w.buffer), "--store", through(name, "mariadb", w.maria.URL))
 		if w.storeAll {
 			s.args = append(s.args, "--store-all")
 		}
 		return s
 	}
 	w.filters1, w.filters2 = filter("filter1"), filter("filter2")
-	w.apis = add("api", "riffle-api", "--buffer", w.redis.URL, "--store", through("api", "mariadb", w.maria.URL), "--listen", w.api)
+	w.apis = add("api", "riffle-api", "--buffer", w.buffer, "--store", through("api", "mariadb", w.maria.URL), "--listen", w.api)
 }
 
 // open starts stages and readers, the source last.
@@ -443,7 +445,7 @@ func (w *world) readRest() error {
 
 // paused reports whether a stage says that it is.
 func (w *world) paused(stage string) (bool, error) {
-	out, err := w.tool("status", "--json", "--buffer", w.redis.URL, "--store", w.maria.URL)
+	out, err := w.tool("status", "--json", "--buffer", w.buffer, "--store", w.maria.URL)
 	if err != nil {
 		return false, err
 	}
