@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -72,6 +73,7 @@ var deeds = map[string]deed{
 	"kill in a commit":       {do: killInCommit, targets: someFilter},
 	"freeze":                 {do: freeze, targets: everyStage},
 	"freeze in a commit":     {do: freezeInCommit, targets: someFilter},
+	"hold a commit":          {do: holdCommit, targets: someFilter, length: 4 * time.Second},
 	"kill mariadb":           {do: killMariaDB, length: 3 * time.Second},
 	"kill redis":             {do: killRedis, length: 3 * time.Second},
 	"cut redis's tail":       {do: cutTail, size: 64 << 10},
@@ -253,6 +255,17 @@ func freezeInCommit(w *world, s step) error {
 	return nil
 }
 
+// holdCommit lets a filter's write arrive some seconds late, though within its
+// lease: what others write meanwhile, it could not know.
+func holdCommit(w *world, s step) error {
+	p := w.proxies[s.target+" to mariadb"]
+	if t := p.set(hold, transaction); w.sprung(p, t) {
+		w.wait(s.length)
+		close(t.released)
+	}
+	return nil
+}
+
 func killMariaDB(w *world, s step) error {
 	w.keeping.Lock()
 	defer w.keeping.Unlock()
@@ -360,20 +373,51 @@ func promote(w *world, s step) error {
 	return nil
 }
 
-// fillRedis leaves Redis no memory, until the filters have drained it.
+// fillRedis leaves Redis no memory while frames wait in it. A push must be
+// refused, and the filters must drain what waits all the same.
 func fillRedis(w *world, _ step) error {
 	ctx := w.t.Context()
-	if err := w.peek.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+	letGo := frozen(w.filters1, w.filters2)
+	defer letGo()
+	var waiting int64
+	if err := w.until("frames wait", func() (bool, error) {
+		waiting, _, _ = w.depth() // an error is asked again
+		return waiting >= 3 || w.readThrough(), nil
+	}); err != nil {
 		return err
 	}
-	if err := w.peek.Set(ctx, "chaos", "x", 0).Err(); !goredis.HasErrorPrefix(err, "OOM ") {
-		return fmt.Errorf("redis is not full: %w", err)
+	if w.readThrough() {
+		w.note("  nothing comes any more")
+		return nil
 	}
+	if err := errors.Join(w.peek.ConfigResetStat(ctx).Err(), w.peek.ConfigSet(ctx, "maxmemory", "1").Err()); err != nil {
+		return err
+	}
+	if err := w.until("a push is refused", func() (bool, error) {
+		refusals, err := w.peek.Info(ctx, "errorstats").Result()
+		return strings.Contains(refusals, "errorstat_OOM:") || w.readThrough(), err
+	}); err != nil {
+		return err
+	}
+	letGo()
 	if err := w.drained(); err != nil {
 		return fmt.Errorf("full: %w", err)
 	}
-	w.note("  drained while full")
+	w.note("  %d frames drained while full", waiting)
 	return w.peek.ConfigSet(ctx, "maxmemory", "0").Err()
+}
+
+// frozen freezes those stages that are awake, until the answer is called.
+func frozen(stages ...*stage) (letGo func()) {
+	stages = slices.DeleteFunc(stages, (*stage).isFrozen)
+	for _, s := range stages {
+		s.freeze()
+	}
+	return sync.OnceFunc(func() {
+		for _, s := range stages {
+			s.thaw()
+		}
+	})
 }
 
 // readOnly makes Redis the replica of nobody, as in the middle of a failover: it
