@@ -164,14 +164,14 @@ func (c *cursor) run(ctx context.Context) error {
 
 // read gives the next rows; those of a filtered query come without events.
 func (c *cursor) read(ctx context.Context, limit int) ([]matchRow, error) {
-	columns, order := joined, " AND m.number > ? ORDER BY m.number LIMIT ?"
+	from, order := full+byNumber+withEvents, " AND m.number > ? ORDER BY m.number LIMIT ?"
 	if c.query.Tag != "" || c.query.Rule != "" {
-		columns = narrow
+		from = bare + byNumber
 	}
 	if c.backwards {
 		order = " AND m.number < ? ORDER BY m.number DESC LIMIT ?"
 	}
-	return c.store.queryMatches(ctx, columns+" WHERE m.user_id = ?"+order, c.query.User, c.at, limit)
+	return c.store.queryMatches(ctx, from+" WHERE m.user_id = ?"+order, c.query.User, c.at, limit)
 }
 
 // choose reads the events of the rows that pass a filter. It gives back the rows
@@ -215,11 +215,15 @@ func (s *Store) fill(ctx context.Context, seqs []any, places map[int64]*matchRow
 	return rows.Err()
 }
 
-// The columns of a matchRow.
+// The parts of a query for matchRows.
 const (
-	joined = "SELECT m.event, m.number, m.born, m.state, m.rules, e.id, e.state, e.body" +
-		" FROM matches m JOIN events e ON e.seq = m.event"
-	narrow = "SELECT m.event, m.number, m.born, m.state, m.rules, NULL, 0, NULL FROM matches m"
+	full = "SELECT m.event, m.number, m.born, m.state, m.rules, e.id, e.state, e.body FROM matches m"
+	bare = "SELECT m.event, m.number, m.born, m.state, m.rules, NULL, 0, NULL FROM matches m"
+	// byNumber is for MySQL and MariaDB, a comment to others. Where much of a
+	// store is one user's, they would look up the user in the index but not the
+	// number, and go through all that is newer than an old page.
+	byNumber   = " /*! FORCE INDEX (matches_number) */"
+	withEvents = " JOIN events e ON e.seq = m.event"
 )
 
 // matchRow is a match with its event.
@@ -297,7 +301,7 @@ func (s *Store) named(ctx context.Context, q *event.Query, visible int64) (event
 	if len(args) == 1 {
 		return page, nil
 	}
-	rows, err := s.queryMatches(ctx, joined+" WHERE m.user_id = ? AND e.id IN "+marks(len(args)-1), args...)
+	rows, err := s.queryMatches(ctx, full+withEvents+" WHERE m.user_id = ? AND e.id IN "+marks(len(args)-1), args...)
 	if err != nil {
 		return event.Page{}, err
 	}

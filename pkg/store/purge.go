@@ -140,10 +140,12 @@ func (p *purge) keptEvents(ctx context.Context) error {
 	}
 }
 
-// forsaken finds the next events without matches, and the last seq of them.
+// forsaken finds the next events without matches, and the last seq of them. With
+// NOT EXISTS, MariaDB would copy the keys of all matches for each step where many
+// events are old.
 func (p *purge) forsaken(ctx context.Context, from, to int64, byRev map[int64][]any) (last int64, err error) {
 	rows, err := p.store.db.QueryContext(ctx, "SELECT seq, rev FROM events e WHERE seq >= ? AND seq < ?"+
-		" AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.event = e.seq) ORDER BY seq LIMIT ?", from, to, purgeStep)
+		" AND (SELECT m.event FROM matches m WHERE m.event = e.seq LIMIT 1) IS NULL ORDER BY seq LIMIT ?", from, to, purgeStep)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -36,14 +37,14 @@ const (
 //
 // Errors: a URL that can't be used, without quoting it.
 func Open(url string) (*store.Store, error) {
-	s, err := open(url)
+	s, err := open(url, sql.OpenDB)
 	if err != nil {
 		return nil, fmt.Errorf("mysql: %w", err)
 	}
 	return s, nil
 }
 
-func open(url string) (*store.Store, error) {
+func open(url string, openDB func(driver.Connector) *sql.DB) (*store.Store, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func open(url string) (*store.Store, error) {
 		return nil, err
 	}
 	connector := &connector{Connector: inner}
-	db := sql.OpenDB(connector)
+	db := openDB(connector)
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxIdle)
 	db.SetConnMaxIdleTime(maxIdleTime)

@@ -3,8 +3,10 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -50,6 +52,47 @@ func openEmpty(tb testing.TB) ([]*store.Store, *sql.DB) {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, openEmpty)
+}
+
+// TestBounded counts the rows that the server looks at.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	storetest.RunBounded(t, func(tb testing.TB, through storetest.Through) *store.Store {
+		tb.Helper()
+		s, err := open(testenv.MariaDB(tb), func(c driver.Connector) *sql.DB { return sql.OpenDB(through(c)) })
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = s.Close() })
+		if err := s.Migrate(tb.Context(), nil); err != nil {
+			tb.Fatalf("Migrate: %v", err)
+		}
+		return s
+	}, func(ctx context.Context, conn driver.Conn, _ string, _ []driver.NamedValue, run func() error) (string, error) {
+		before, err := lookedAt(ctx, conn)
+		if err != nil {
+			return "", err
+		}
+		if err := run(); err != nil {
+			return "", err
+		}
+		after, err := lookedAt(ctx, conn)
+		if rows := after - before; rows > storetest.WorkRows {
+			return fmt.Sprintf("looks at %d rows", rows), err
+		}
+		return "", err
+	})
+}
+
+// lookedAt is how many rows and entries of indexes a connection has read so far,
+// those that it passed over included.
+func lookedAt(ctx context.Context, conn driver.Conn) (sum int, err error) {
+	const status = "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler\\_read\\_%' OR Variable_name = 'Handler_icp_attempts'"
+	err = errors.Join(storetest.ReadAll(ctx, conn, status, nil, func(row []driver.Value) {
+		n, e := strconv.Atoi(fmt.Sprintf("%s", row[1]))
+		sum, err = sum+n, errors.Join(err, e)
+	}), err)
+	return sum, err
 }
 
 func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }

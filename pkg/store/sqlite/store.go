@@ -38,20 +38,20 @@ const micros = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 //
 // Errors: a path that can't be used.
 func Open(path string) (*store.Store, error) {
-	s, err := open(path)
+	s, err := open(path, func(dsn string) (*sql.DB, error) { return sql.Open("sqlite", dsn) })
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func open(path string) (*store.Store, error) {
-	writing, err := sql.Open("sqlite", dsn(path, forWriting))
+func open(path string, openDB func(dsn string) (*sql.DB, error)) (*store.Store, error) {
+	writing, err := openDB(dsn(path, forWriting))
 	if err != nil {
 		return nil, err
 	}
 	writing.SetMaxOpenConns(1)
-	reading, err := sql.Open("sqlite", dsn(path, forReading))
+	reading, err := openDB(dsn(path, forReading))
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,18 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"modernc.org/sqlite"
 
 	"riffle/pkg/event"
 	"riffle/pkg/retry"
@@ -42,6 +49,48 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, openEmpty)
 }
+
+// TestBounded reads the plans of queries: each looks things up in an index, and
+// sorts nothing.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	storetest.RunBounded(t, func(tb testing.TB, through storetest.Through) *store.Store {
+		tb.Helper()
+		s, err := open(filepath.Join(tb.TempDir(), "store.db"), func(dsn string) (*sql.DB, error) {
+			return sql.OpenDB(through(connector(dsn))), nil
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = s.Close() })
+		if err := s.Migrate(tb.Context(), nil); err != nil {
+			tb.Fatalf("Migrate: %v", err)
+		}
+		return s
+	}, func(ctx context.Context, conn driver.Conn, query string, args []driver.NamedValue, run func() error) (fault string, err error) {
+		if !large.MatchString(query) {
+			return "", run()
+		}
+		err = storetest.ReadAll(ctx, conn, "EXPLAIN QUERY PLAN "+query, args, func(row []driver.Value) {
+			step := fmt.Sprint(row[3])
+			if strings.Contains(step, "TEMP B-TREE") || strings.HasPrefix(step, "SCAN") && step != "SCAN step" ||
+				strings.Contains(step, "SEARCH m USING INDEX matches_number (user_id=?)") {
+				fault = step
+			}
+		})
+		return fault, errors.Join(err, run())
+	})
+}
+
+// large finds statements about tables that grow with what is kept.
+var large = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (events|matches|frames|announcements)\b`)
+
+// connector makes connections to the file of a DSN.
+type connector string
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.Driver().Open(string(c)) }
+
+func (c connector) Driver() driver.Driver { return new(sqlite.Driver) }
 
 func BenchmarkWrite(b *testing.B) { storetest.BenchmarkWrite(b, openEmpty) }
 
