@@ -265,10 +265,6 @@ func (s *Scanner) SkipRest() {
 	if s.bad {
 		return
 	}
-	if end := flatEnd(s.data, s.pos); end > 0 {
-		s.pos = end
-		return
-	}
 	if s.pos = containerEnd(s.data, s.pos, 1); s.pos < 0 {
 		s.fail()
 	}

@@ -29,27 +29,7 @@ func special(w uint64) uint64 {
 	return ((quote - ones) | (slash - ones) | (w - ones*' ') | w) & highs
 }
 
-// brackets marks the bytes of w from [ to _ and from { to DEL: outside of a
-// string only { } [ ] of these stand in JSON.
-func brackets(w uint64) uint64 { return ((w|ones*0x20)&lows + ones*(0x80-'{')) &^ w }
-
-// gather collects the high bits of the eight bytes of w into one byte, the first
-// byte's lowest.
-func gather(w uint64) uint64 { return (w & highs) * 0x0002040810204081 >> 56 }
-
 func word(data []byte) uint64 { return binary.LittleEndian.Uint64(data) }
-
-// classify says where in 64 bytes of text stand quotes, backslashes and
-// brackets.
-func classify(p *[64]byte) (quotes, slashes, hits uint64) {
-	for i := 0; i < 64; i += 16 {
-		w, v := word(p[i:i+8]), word(p[i+8:i+16])
-		quotes = quotes>>16 | gather(misses(w, ones*'"'))<<48 | gather(misses(v, ones*'"'))<<56
-		slashes = slashes>>16 | gather(misses(w, ones*'\\'))<<48 | gather(misses(v, ones*'\\'))<<56
-		hits = hits>>16 | gather(brackets(w))<<48 | gather(brackets(v))<<56
-	}
-	return ^quotes, ^slashes, hits
-}
 
 // walk is what is known between two blocks of 64 bytes.
 type walk struct {
@@ -153,27 +133,6 @@ func level(p *[64]byte, state *walk, depth int) (at, end int) {
 	}
 	return depth, 0
 }
-
-// flatEnd gives the end of the object that i lies in if no other begins before
-// it; 0 when that can't be told at a glance. The searches are the standard
-// library's, which look at 32 bytes at once: an object that ends in a long flat
-// tail, as an account does, costs a quarter of what containerEnd takes.
-func flatEnd(data []byte, i int) int {
-	end := bytes.IndexByte(data[i:], '}')
-	if end < 0 {
-		return 0
-	}
-	tail := data[i : i+end]
-	if bytes.Count(tail, quote)&1 != 0 || bytes.IndexByte(tail, '{') >= 0 || bytes.Contains(tail, escapedQuote) {
-		return 0
-	}
-	return i + end + 1
-}
-
-var (
-	quote        = []byte{'"'}
-	escapedQuote = []byte{'\\', '"'}
-)
 
 // stringEnd gives the place after the quote that closes the string whose text
 // begins at start; -1 when there is none. A quote is one of the text where an odd

@@ -99,11 +99,13 @@ func (s *Scanner) Unescaped(a *Arena) String {
 		if i+step <= len(s.data) {
 			w := word(s.data[i:])
 			binary.LittleEndian.PutUint64(out[to:], w)
-			n := bits.TrailingZeros64(special(w)) >> 3
-			i, to = i+n, to+n
-			if n == step {
+			stop := special(w)
+			if stop == 0 { // as a branch, so that the next step need not wait for the count below
+				i, to = i+step, to+step
 				continue
 			}
+			n := bits.TrailingZeros64(stop) >> 3
+			i, to = i+n, to+n
 		}
 		switch c := s.data[i]; {
 		case c == '"':
