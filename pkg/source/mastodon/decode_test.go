@@ -103,6 +103,10 @@ func TestServerSentEvents(t *testing.T) {
 		}
 	}
 	var got event.Event
+	broken := "event: update\ndata: " + strings.Replace(status(), ",", ",\n", 1)
+	if invalid, ok := errors.AsType[*event.InvalidError](framed.Decode(&got, []byte(broken))); !ok || invalid.Reason != event.ReasonSyntax {
+		t.Errorf("an update in two lines: got %v, want it refused", invalid)
+	}
 	if err := framed.Decode(&got, []byte("event: delete\ndata: 01HZX-abc_9\n\n")); err != nil || got.Key != "mastodon:town.example/01HZX-abc_9" || !got.Deleted {
 		t.Errorf("got %q, %v", got.Key, err)
 	}
@@ -270,6 +274,44 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// linkTails are what follows a link's address in captured statuses, and some that
+// differ from them by little.
+var linkTails = []string{
+	` class="u-url mention">`, ` class="u-url mention" rel="nofollow noopener" target="_blank">`,
+	` class="u-url mention" rel="nofollow noopener noreferrer" target="_blank">`,
+	` class="mention hashtag">`, ` class="mention hashtag" rel="tag">`,
+	` class="mention hashtag" rel="nofollow noopener" target="_blank">`,
+	` class="mention hashtag" rel="nofollow noopener noreferrer" target="_blank">`,
+	` target="_blank" rel="nofollow noopener" translate="no">`, ` target="_blank" rel="nofollow noopener noreferrer" translate="no">`,
+	` target="_blank" rel="nofollow noopener noreferrer">`, ` rel="nofollow noopener" translate="no" target="_blank">`,
+	` rel="nofollow noopener" target="_blank">`, ` rel="nofollow noopener noreferrer" target="_blank">`,
+	`>`, ``, ` `, ` class="quote-inline">`, ` class="mention">`, ` class="mentioned">`, ` title=">" class="mention">`, ` rel="nofollow`,
+}
+
+// TestLinks compares decoder and twin on every usual link, alone and inside of
+// what is left out.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	decoder := mastodon.NewDecoder(host)
+	for _, tail := range linkTails {
+		link := `<a href="https://e.example/?a&amp;b=/long"` + tail
+		for _, form := range []string{
+			`%s<span>e.example</span></a>`, `%se.example/?a&amp;b=/l…</a> x`, `<span class="h-card" translate="no">%s@e</a></span><br>y`,
+			`<span class="h-card">%s<span class="">#</span>e</a></span><br/>y`, `%s<span class="ellipsis">long</span></a>`,
+			`<p class="quote-inline">RE: %sa</a><br /></p>b`, `<a href="https://f.example">%sb</a>`,
+		} {
+			content, err := json.Marshal(fmt.Sprintf(form, link))
+			if err != nil {
+				t.Fatal(err)
+			}
+			msg := status("content", string(content), "quote", `{"quoted_status_id":"1"}`)
+			if _, err := shrinktest.Compare(t, decoder, twinOf(host), []byte(msg)); err != nil {
+				t.Errorf("%s: %v", content, err)
+			}
+		}
+	}
+}
+
 // TestMutations compares decoder and twin on messages that no network sends.
 func TestMutations(t *testing.T) {
 	t.Parallel()
@@ -370,6 +412,9 @@ func FuzzHTML(f *testing.F) {
 	}
 	f.Add(`a</>b</ x>c<?php x ?>d<!doctype html>e<!-- f -->g<!-->h<!--->i<!--j--!>k`)
 	f.Add(`<a / = "x>y" class=mention title='<p>' disabled href=https://e.example/>e.example</a>`)
+	for _, tail := range linkTails {
+		f.Add(`<p>a <span class="h-card" translate="no"><a href="https://e.example/b"` + tail + `@<span>b</span></a></span><br/>c</p>`)
+	}
 	decoder := mastodon.NewDecoder(host)
 	f.Fuzz(func(t *testing.T, content string) {
 		quoted, err := json.Marshal(content)

@@ -67,13 +67,16 @@ func (b *textBuilder) read(s string) {
 	}
 	b.plainOnly = strings.IndexByte(s, '&') < 0
 	for s != "" {
+		if s[0] == '<' { // tags often stand side by side
+			s = b.markup(s)
+			continue
+		}
 		i := strings.IndexByte(s, '<')
 		if i < 0 {
-			b.add(s)
-			return
+			i = len(s)
 		}
 		b.add(s[:i])
-		s = b.markup(s[i:])
+		s = s[i:]
 	}
 }
 
@@ -124,31 +127,80 @@ func (b *textBuilder) usual(s string) int {
 			return len("<p>")
 		}
 	case 'b':
-		for _, br := range [...]string{"<br />", "<br>", "<br/>"} {
-			if strings.HasPrefix(s, br) {
-				b.add("\n")
-				return len(br)
-			}
+		size := 0
+		switch {
+		case strings.HasPrefix(s, "<br />"):
+			size = len("<br />")
+		case strings.HasPrefix(s, "<br>"):
+			size = len("<br>")
+		case strings.HasPrefix(s, "<br/>"):
+			size = len("<br/>")
+		default:
+			return 0
 		}
+		b.add("\n")
+		return size
 	case 's':
 		return b.usualSpan(s)
+	case 'a':
+		return b.usualLink(s)
 	}
 	return 0
 }
 
 func (b *textBuilder) usualSpan(s string) int {
-	for _, span := range [...]string{"<span>", `<span class="">`} {
-		if strings.HasPrefix(s, span) {
-			return len(span)
-		}
-	}
-	for _, span := range [...]string{`<span class="invisible">`, `<span class="ellipsis">`} {
-		if strings.HasPrefix(s, span) {
-			b.link.address = true
-			return len(span)
-		}
+	switch {
+	case strings.HasPrefix(s, "<span>"):
+		return len("<span>")
+	case strings.HasPrefix(s, `<span class="invisible">`):
+		b.link.address = true
+		return len(`<span class="invisible">`)
+	case strings.HasPrefix(s, `<span class="ellipsis">`):
+		b.link.address = true
+		return len(`<span class="ellipsis">`)
+	case strings.HasPrefix(s, `<span class="h-card" translate="no">`):
+		return len(`<span class="h-card" translate="no">`)
+	case strings.HasPrefix(s, `<span class="h-card">`):
+		return len(`<span class="h-card">`)
+	case strings.HasPrefix(s, `<span class="">`):
+		return len(`<span class="">`)
 	}
 	return 0
+}
+
+// usualLink reads <a href="…" and what Mastodon writes after the address.
+func (b *textBuilder) usualLink(s string) int {
+	const opening = `<a href="`
+	if !strings.HasPrefix(s, opening) {
+		return 0
+	}
+	href, rest, _ := strings.Cut(s[len(opening):], `"`)
+	end := strings.IndexByte(rest, '>') + 1
+	named, usual := usualTail(rest[:end])
+	if !usual {
+		return 0
+	}
+	b.beginLink(href, named)
+	return len(opening) + len(href) + len(`"`) + end
+}
+
+// usualTail reports whether the rest of a link's tag is one of those that Mastodon
+// writes of its own links, or leaves of those of other servers, and whether it
+// says that the link is a mention or a hashtag.
+func usualTail(rest string) (named, usual bool) {
+	switch rest {
+	case ` class="u-url mention">`, ` class="u-url mention" rel="nofollow noopener" target="_blank">`,
+		` class="u-url mention" rel="nofollow noopener noreferrer" target="_blank">`,
+		` class="mention hashtag">`, ` class="mention hashtag" rel="tag">`,
+		` class="mention hashtag" rel="nofollow noopener" target="_blank">`,
+		` class="mention hashtag" rel="nofollow noopener noreferrer" target="_blank">`:
+		return true, true
+	case ` target="_blank" rel="nofollow noopener" translate="no">`, ` target="_blank" rel="nofollow noopener noreferrer" translate="no">`,
+		` target="_blank" rel="nofollow noopener noreferrer">`, ` rel="nofollow noopener" translate="no" target="_blank">`,
+		` rel="nofollow noopener" target="_blank">`, ` rel="nofollow noopener noreferrer" target="_blank">`:
+		return false, true
+	}
+	return false, false
 }
 
 // commentEnd gives the length of the comment that s begins with. It ends at -->
@@ -388,8 +440,7 @@ func (b *textBuilder) begin(name string, attrs *attributes) {
 	case "br":
 		b.add("\n")
 	case "a":
-		b.endLink()
-		b.link = anchor{open: true, href: b.attribute(attrs.href), named: hasClass(attrs.class, "mention", "hashtag"), start: -1}
+		b.beginLink(attrs.href, hasClass(attrs.class, "mention", "hashtag"))
 	case "span":
 		if hasClass(attrs.class, "invisible", "ellipsis") {
 			b.link.address = true
@@ -425,6 +476,11 @@ func blockBreaks(name string) int {
 		return 1
 	}
 	return 0
+}
+
+func (b *textBuilder) beginLink(href string, named bool) {
+	b.endLink()
+	b.link = anchor{open: true, href: b.attribute(href), named: named, start: -1}
 }
 
 // endLink decides what is shown of the open link.

@@ -32,6 +32,9 @@ func (f *frames) next() ([]byte, error) {
 	if f.done {
 		f.block, f.done = f.block[:0], false
 	}
+	if block := f.usual(); block != nil {
+		return block, nil
+	}
 	for {
 		line, err := f.line()
 		if err != nil {
@@ -48,6 +51,25 @@ func (f *frames) next() ([]byte, error) {
 			f.add(line)
 		}
 	}
+}
+
+// usual returns an event that tells a status, where all of it stands in the
+// buffer, without a copy; nil: something else comes. Nearly all that a server
+// sends are such.
+func (f *frames) usual() []byte {
+	if len(f.block) > 0 {
+		return nil
+	}
+	buf, _ := f.r.Peek(f.r.Buffered())
+	if !bytes.HasPrefix(buf, updateEvent) {
+		return nil
+	}
+	end := len(updateEvent) + bytes.IndexByte(buf[len(updateEvent):], '\n')
+	if end < len(updateEvent) || end+1 >= len(buf) || buf[end+1] != '\n' || buf[end-1] == '\r' {
+		return nil
+	}
+	_, _ = f.r.Discard(end + 2)
+	return buf[:end]
 }
 
 // half reports whether an event, or a line, has begun to come.

@@ -53,6 +53,12 @@ func TestFrames(t *testing.T) {
 		"a long line":             {"data: " + long + "\n\ndata: 7\n\n", []string{"data: " + long, "data: 7"}},
 		"a long heartbeat":        {":" + long + "\ndata: 7\n\n", []string{"data: 7"}},
 		"no stream at all":        {"", nil},
+		"updates":                 {"event: update\ndata: {1}\n\nevent: update\ndata: {2}\n\n", []string{"event: update\ndata: {1}", "event: update\ndata: {2}"}},
+		"updates, other ends":     {"event: update\ndata: {1}\r\n\r\nevent: update\ndata: {2}\n\r\nevent: update\ndata: {3}\r\n\n", []string{"event: update\ndata: {1}", "event: update\ndata: {2}", "event: update\ndata: {3}"}},
+		"an update of more lines": {"event: update\ndata: {1}\nid: 7\n:thump\n\n", []string{"event: update\ndata: {1}\nid: 7"}},
+		"an update inside":        {"id: 7\nevent: update\ndata: {1}\n\n", []string{"id: 7\nevent: update\ndata: {1}"}},
+		"half an update":          {"event: update\ndata: {1}\n\nevent: update\ndata: ", []string{"event: update\ndata: {1}"}},
+		"a long update":           {"event: update\ndata: " + long + "\n\n", []string{"event: update\ndata: " + long}},
 	} {
 		for how, chunks := range map[string]func(io.Reader) io.Reader{
 			"whole": func(r io.Reader) io.Reader { return r }, "by the byte": iotest.OneByteReader, "in halves": iotest.HalfReader,

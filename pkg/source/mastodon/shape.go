@@ -101,6 +101,10 @@ func (k shapeKind) passedOver() error {
 
 // frame shrinks an event of the server-sent stream, or some of its lines.
 func (d *Decoder) frame(ev *event.Event, msg []byte) error {
+	status, isUpdate := bytes.CutPrefix(msg, updateEvent)
+	if isUpdate && len(status) > 0 && status[0] == '{' && bytes.IndexByte(status, '\n') < 0 {
+		return d.object(ev, status, false)
+	}
 	var name, data []byte
 	var hasName, hasData, hasOther bool
 	for rest := msg; len(rest) > 0; {
