@@ -1,7 +1,6 @@
 package jsonscan
 
 import (
-	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -323,19 +322,23 @@ func (s *Scanner) digits(i int) int {
 func (s *Scanner) text() String {
 	start := s.pos + 1
 	var flags flag
+	var seen uint64 // all bytes, one over the other
 	i := start
 	for {
 		for i+8 <= len(s.data) {
-			w := binary.LittleEndian.Uint64(s.data[i:])
+			w := word(s.data[i:])
 			stop := special(w)
 			if stop == 0 {
+				seen |= w
 				i += 8
 				continue
 			}
+			seen |= before(w, stop)
 			i += bits.TrailingZeros64(stop) >> 3
 			break
 		}
 		for i < len(s.data) && plain(s.data[i]) {
+			seen |= uint64(s.data[i])
 			i++
 		}
 		if i >= len(s.data) {
@@ -344,14 +347,14 @@ func (s *Scanner) text() String {
 		}
 		switch c := s.data[i]; {
 		case c == '"':
+			if seen&highs != 0 {
+				flags |= wide
+			}
 			s.pos = i + 1
 			return String{raw: s.data[start:i], flags: flags}
 		case c == '\\':
 			flags |= escaped
 			i += 2
-		case c >= 0x80:
-			flags |= wide
-			i = wideEnd(s.data, i)
 		default: // a control character
 			s.fail()
 			return String{}
@@ -359,19 +362,4 @@ func (s *Scanner) text() String {
 	}
 }
 
-func plain(c byte) bool { return c >= ' ' && c < 0x80 && c != '"' && c != '\\' }
-
-// wideEnd gives the end of a run of bytes from 0x80 at i.
-func wideEnd(data []byte, i int) int {
-	for i+8 <= len(data) {
-		narrow := ^binary.LittleEndian.Uint64(data[i:]) & highs
-		if narrow != 0 {
-			return i + bits.TrailingZeros64(narrow)>>3
-		}
-		i += 8
-	}
-	for i < len(data) && data[i] >= 0x80 {
-		i++
-	}
-	return i
-}
+func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' }

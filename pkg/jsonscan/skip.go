@@ -21,13 +21,16 @@ func misses(w, pattern uint64) uint64 {
 	return (x&lows + lows) | x
 }
 
-// special marks a quote, a backslash, a control character or a byte from 0x80
-// in w. Above the first mark there may be false ones.
+// special marks a quote, a backslash or a control character in w. Above the first
+// mark there may be false ones.
 func special(w uint64) uint64 {
 	quote := w ^ ones*'"'
 	slash := w ^ ones*'\\'
-	return ((quote - ones) | (slash - ones) | (w - ones*' ') | w) & highs
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
 }
+
+// before keeps of w what stands before the first mark.
+func before(w, marks uint64) uint64 { return w & (marks&-marks - 1) }
 
 func word(data []byte) uint64 { return binary.LittleEndian.Uint64(data) }
 

@@ -91,7 +91,8 @@ func (s *Scanner) Unescaped(a *Arena) String {
 		return String{}
 	}
 	const step = 8
-	start, isWide := s.pos+1, false
+	start := s.pos + 1
+	var seen uint64 // all bytes, one over the other
 	from, room := len(a.buf), len(s.data)-start+step
 	out := slices.Grow(a.buf, room)[:from+room]
 	i, to := start, from
@@ -101,16 +102,18 @@ func (s *Scanner) Unescaped(a *Arena) String {
 			binary.LittleEndian.PutUint64(out[to:], w)
 			stop := special(w)
 			if stop == 0 { // as a branch, so that the next step need not wait for the count below
+				seen |= w
 				i, to = i+step, to+step
 				continue
 			}
+			seen |= before(w, stop)
 			n := bits.TrailingZeros64(stop) >> 3
 			i, to = i+n, to+n
 		}
 		switch c := s.data[i]; {
 		case c == '"':
 			s.pos = i + 1
-			if isWide && !utf8.Valid(out[from:to]) {
+			if seen&highs != 0 && !utf8.Valid(out[from:to]) {
 				return String{raw: bytesOf(a.Text(String{raw: s.data[start:i], flags: escaped | wide}))}
 			}
 			a.buf = out[:to]
@@ -122,14 +125,11 @@ func (s *Scanner) Unescaped(a *Arena) String {
 				return String{}
 			}
 			i += size
-		case c >= utf8.RuneSelf:
-			end := wideEnd(s.data, i)
-			to += copy(out[to:], s.data[i:end])
-			i, isWide = end, true
 		case c < ' ':
 			s.fail()
 			return String{}
 		default: // near the end of the message
+			seen |= uint64(c)
 			out[to] = c
 			i, to = i+1, to+1
 		}
