@@ -3,6 +3,7 @@ package rule
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -142,6 +143,45 @@ func TestManyRulesOfOneWord(t *testing.T) {
 	}
 	if s := index.current.Load(); s.table.count != 0 || s.kinds != [keyKinds]int32{} {
 		t.Errorf("after all were removed: got %d keys, kinds %v, want none", s.table.count, s.kinds)
+	}
+}
+
+// TestRulesOfManyChoicesMeet has rules of many choices meet in each of them, and
+// be taken out in every order: nothing of them may stay behind.
+func TestRulesOfManyChoicesMeet(t *testing.T) {
+	t.Parallel()
+	choices := func(format string) string {
+		parts := make([]string, 100)
+		for i := range parts {
+			parts[i] = fmt.Sprintf(format, i)
+		}
+		return strings.Join(parts, " OR ")
+	}
+	rules := []Rule{
+		{ID: 0, User: 1, Value: choices("word%d")},
+		{ID: 1, User: 1, Value: choices("word%d")},
+		{ID: 2, User: 1, Value: choices("word%d lang:en")},
+		{ID: 3, User: 1, Value: "word7 OR word7 from:ann OR word7 has:links lang:en"},
+		{ID: 4, User: 1, Value: "word7 lang:de"},
+	}
+	ev := &event.Event{Text: "a word7", Langs: []string{"en"}}
+	for first := range rules {
+		index := NewIndex()
+		m := index.NewMatcher()
+		for i := range rules {
+			if err := index.Put(rules[(first+i)%len(rules)]); err != nil {
+				t.Fatalf("Put: %v", err)
+			}
+		}
+		if got, want := matched(m, ev, nil), []int64{0, 1, 2, 3}; !cmp.Equal(got, want) {
+			t.Errorf("rules that match, rule %d put first: got %v, want %v", first, got, want)
+		}
+		for id := range rules {
+			index.Remove(int64(id))
+		}
+		if s := index.current.Load(); s.table.count != 0 || s.kinds != [keyKinds]int32{} {
+			t.Errorf("after all were removed, rule %d put first: got %d keys, kinds %v, want none", first, s.table.count, s.kinds)
+		}
 	}
 }
 

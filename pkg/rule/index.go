@@ -229,7 +229,7 @@ func (c *change) remove(f *Filed) {
 func (c *change) takeOut(f *Filed) {
 	for _, w := range f.ways(&c.edit.arena, c.edit.known) {
 		c.count(&w.conditions[0], -1)
-		c.edit.remove(&c.snapshot.table, f, w.conditions, w.whole)
+		c.edit.remove(&c.snapshot.table, f, w.conditions)
 	}
 }
 

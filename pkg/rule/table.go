@@ -3,19 +3,20 @@ package rule
 import "math/bits"
 
 const (
-	pageBits  = 6
+	pageBits  = 5
 	pageSize  = 1 << pageBits
-	leafMin   = 4   // slots of the smallest leaf
-	leafSplit = 384 // keys of the largest; with one more it becomes a page
+	leafMin   = 4  // slots of the smallest leaf
+	leafSplit = 64 // keys of the largest; with one more it becomes a page
 )
 
 // table finds what is filed under the hash of a key. It is a tree of pages of
-// 64 cells, by the highest bits of the hash; a cell holds a page or, as a leaf,
+// 32 cells, by the highest bits of the hash; a cell holds a page or, as a leaf,
 // a small hash table by the lowest bits.
 //
 // What is published is never changed: a change copies the leaf and the pages
-// above it, some kilobytes however many rules there are, so that readers need
-// no locks. Within one edit nothing is copied twice.
+// above it, six kilobytes for a key among a million, so that readers need no
+// locks. Pages and leaves are small because a rule may have hundreds of keys.
+// Within one edit nothing is copied twice.
 type table struct {
 	root  cell
 	count int

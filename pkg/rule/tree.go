@@ -33,7 +33,9 @@ type edit struct {
 // insert files f under the conditions of a way, of which the path is done.
 //
 // A key under which there is one rule only leads to it at once; the second one
-// makes a node, which tells them apart by what else they ask for.
+// makes a node, which tells them apart by what else they ask for. A first rule
+// of which that takes long to work out is judged right there instead: a rule may
+// have hundreds of ways, and meet another such rule in each.
 func (e *edit) insert(t *table, f *Filed, w way) {
 	c := &w.conditions[len(e.path)]
 	e.path = append(e.path, c.hash)
@@ -49,11 +51,21 @@ func (e *edit) insert(t *table, f *Filed, w way) {
 		first := s.rule
 		s.rule, s.second = nil, 0
 		s.node = c.newNode(e.number)
-		e.insertAlong(s.node, first)
+		if first.isLong() {
+			s.node.judged = s.node.judged.with(first)
+		} else {
+			e.insertAlong(s.node, first)
+		}
 		s.node = e.insertNode(s.node, f, w)
 	}
 	e.path = e.path[:len(e.path)-1]
 }
+
+// maxShort is how many bytes a program has at most of which the way is worked
+// out for the sake of another rule.
+const maxShort = 200
+
+func (f *Filed) isLong() bool { return f.several || len(f.program) > maxShort }
 
 // insertAlong files a rule at the end of the path, by all its ways that go
 // along it.
@@ -154,8 +166,9 @@ func (n *treeNode) findTest(test program) int {
 	return slices.IndexFunc(*n.tests, func(t testNode) bool { return t.test == test })
 }
 
-// remove takes f out from under what is left of the conditions of a way.
-func (e *edit) remove(t *table, f *Filed, left []condition, whole bool) {
+// remove takes f out from under what is left of the conditions of a way. It may
+// be judged at any node that the way goes along.
+func (e *edit) remove(t *table, f *Filed, left []condition) {
 	hash := left[0].hash
 	found := t.find(hash)
 	if found == nil || found.rule != f && found.node == nil {
@@ -164,7 +177,7 @@ func (e *edit) remove(t *table, f *Filed, left []condition, whole bool) {
 	s := t.change(hash, e.number)
 	if s.rule == f {
 		s.rule = nil
-	} else if s.node = e.removeNode(s.node, f, left[1:], whole); s.node.empty() {
+	} else if s.node = e.removeNode(s.node, f, left[1:]); s.node.empty() {
 		s.node = nil
 	}
 	if s.rule == nil && s.node == nil {
@@ -172,27 +185,26 @@ func (e *edit) remove(t *table, f *Filed, left []condition, whole bool) {
 	}
 }
 
-func (e *edit) removeNode(n *treeNode, f *Filed, left []condition, whole bool) *treeNode {
+func (e *edit) removeNode(n *treeNode, f *Filed, left []condition) *treeNode {
 	n = e.own(n)
+	n.judged = n.judged.without(f)
 	switch {
-	case len(left) == 0 && whole:
-		n.met = n.met.without(f)
 	case len(left) == 0:
-		n.judged = n.judged.without(f)
+		n.met = n.met.without(f)
 	case left[0].test != "":
-		e.removeTest(n, f, left, whole)
+		e.removeTest(n, f, left)
 	case n.kids != nil:
-		e.remove(n.kids, f, left, whole)
+		e.remove(n.kids, f, left)
 	}
 	return n
 }
 
-func (e *edit) removeTest(n *treeNode, f *Filed, left []condition, whole bool) {
+func (e *edit) removeTest(n *treeNode, f *Filed, left []condition) {
 	i := n.findTest(left[0].test)
 	if i < 0 {
 		return
 	}
-	kid := e.removeNode((*n.tests)[i].node, f, left[1:], whole)
+	kid := e.removeNode((*n.tests)[i].node, f, left[1:])
 	if kid.empty() {
 		*n.tests = slices.Delete(*n.tests, i, i+1)
 		return

@@ -1,5 +1,7 @@
 package rule
 
+import "regexp/syntax"
+
 // unpack makes the tree again that a program was compiled from, but for where
 // its parts stand in the rule.
 func (a *arena) unpack(p program) *branch {
@@ -54,7 +56,9 @@ func (a *arena) unpackTerm(in instruction) term {
 func (p program) regexpTerm() term {
 	marked, _, pattern := p.pattern()
 	t := term{op: opRegexp, value: pattern, marked: marked}
-	t.regexp, _ = parseRegexp(pattern) // it was read before
+	// It was read before, so it is right and not too large.
+	tree, _ := syntax.Parse(pattern, syntax.Perl|syntax.FoldCase)
+	t.regexp = &expression{tree: tree, marked: marked}
 	return t
 }
 
