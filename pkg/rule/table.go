@@ -3,18 +3,18 @@ package rule
 import "math/bits"
 
 const (
-	pageBits  = 5
+	pageBits  = 7
 	pageSize  = 1 << pageBits
-	leafMin   = 4  // slots of the smallest leaf
-	leafSplit = 64 // keys of the largest; with one more it becomes a page
+	leafMin   = 4   // slots of the smallest leaf
+	leafSplit = 256 // keys of the largest; with one more it becomes a page
 )
 
 // table finds what is filed under the hash of a key. It is a tree of pages of
-// 32 cells, by the highest bits of the hash; a cell holds a page or, as a leaf,
+// 128 cells, by the highest bits of the hash; a cell holds a page or, as a leaf,
 // a small hash table by the lowest bits.
 //
 // What is published is never changed: a change copies the leaf and the pages
-// above it, six kilobytes for a key among a million, so that readers need no
+// above it, fourteen kilobytes for a key among a million, so that readers need no
 // locks. Pages and leaves are small because a rule may have hundreds of keys.
 // Within one edit nothing is copied twice.
 type table struct {
