@@ -80,3 +80,24 @@ func (x *Index) growFilter() {
 		x.current.Store(&next)
 	}
 }
+
+// innerFilter tells keys under which nothing is filed below another key from
+// those under which something may be. Bits are only ever added. It never grows:
+// rules are filed under their rarest keys, so below those are common ones, of
+// which there are few that differ.
+type innerFilter [1 << innerBits / 64]atomic.Uint64
+
+const innerBits = 18
+
+func (f *innerFilter) has(hash uint64) bool {
+	i := slotHash(hash) >> (64 - innerBits)
+	return f[i/64].Load()>>(i%64)&1 != 0
+}
+
+// add must come before what is filed is published.
+func (f *innerFilter) add(hash uint64) {
+	i := slotHash(hash) >> (64 - innerBits)
+	if bit := uint64(1) << (i % 64); f[i/64].Load()&bit == 0 {
+		f[i/64].Or(bit)
+	}
+}

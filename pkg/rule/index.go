@@ -26,6 +26,8 @@ type Index struct {
 	measured atomic.Pointer[measured] // stored while mu is held
 	lessons  lessons
 
+	inner innerFilter
+
 	chunks sync.Pool // of *chunk, to be used again
 }
 
@@ -189,7 +191,7 @@ func (a *arena) prepareChunk(c *chunk, rules []Rule, known *measured) *chunk {
 func (x *Index) change(small bool, do func(*change)) {
 	next := *x.current.Load()
 	next.edit++
-	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit, known: x.measured.Load()}})
+	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit, known: x.measured.Load(), inner: &x.inner}})
 	next.refill(small)
 	x.current.Store(&next)
 	x.count.Store(int64(x.rules.count))

@@ -139,6 +139,47 @@ func (d dice) newRule(ids int) Rule {
 	return r
 }
 
+// TestHashIsNotTheKey gives a node the text of another key, as if both had one
+// hash: what is filed there, and below, does not match.
+func TestHashIsNotTheKey(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		value string
+		path  []uint64
+	}{
+		{"cat", []uint64{token.Hash("cat")}},
+		{"#cat", []uint64{keyHashtag.hash(token.Hash("cat"))}},
+		{"cat zebra", []uint64{token.Hash("cat"), token.Hash("zebra")}},
+		{"cat zebra", []uint64{token.Hash("zebra"), token.Hash("cat")}},
+		{"cat #zebra", []uint64{keyHashtag.hash(token.Hash("zebra")), token.Hash("cat")}},
+	}
+	for _, c := range cases {
+		index := NewIndex()
+		index.Load([]Rule{{ID: 1, User: 1, Value: c.value}, {ID: 2, User: 2, Value: c.value}})
+		m := index.NewMatcher()
+		ev := &event.Event{Text: "a cat, a zebra", Hashtags: []string{"cat", "zebra"}}
+		if got := matched(m, ev, nil); !slices.Equal(got, []int64{1, 2}) {
+			t.Errorf("%s: got %v, want both rules", c.value, got)
+		}
+		at := &index.current.Load().table
+		for _, hash := range c.path {
+			s := at.find(hash)
+			if s == nil || s.node == nil {
+				break // filed in the other order
+			}
+			text := s.node.text
+			s.node.text = "cow"
+			if got := matched(m, ev, nil); len(got) > 0 {
+				t.Errorf("%s, with another text of the key %q: got %v, want none", c.value, text, got)
+			}
+			s.node.text = text
+			if at = s.node.kids; at == nil {
+				break
+			}
+		}
+	}
+}
+
 func TestIndexAgreesWithTwin(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {

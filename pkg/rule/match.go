@@ -29,9 +29,11 @@ type Matcher struct {
 	// suspects are rules that may match and are to be judged, met those that do.
 	suspects, met []*Filed
 	gathered      int // how many were put there
-	// names are the keys that are names, if hasNames.
-	names    []eventKey
-	hasNames bool
+	// inner are the keys of the event under which something may be filed below
+	// another key, if hasInner.
+	inner    []eventKey
+	hasInner bool
+	path     []step // to the node that is visited
 	// found are the keys but words that led to rules already: an event may have
 	// them several times. reached are the rules with several ways.
 	found, reached hashSet
@@ -66,7 +68,7 @@ func (m *Matcher) Match(ev *event.Event, only []int64) []Hit {
 func (m *Matcher) begin(ev *event.Event, only []int64) {
 	m.rules = m.index.current.Load()
 	m.post.read(ev)
-	m.hasNames = false
+	m.hasInner = false
 	m.found.clear()
 	m.reached.clear()
 	m.only = m.only[:0]
@@ -89,16 +91,16 @@ func (m *Matcher) lookUp(k *eventKey) {
 	case s == nil || !m.found.add(k.hash):
 	case s.node == nil:
 		m.single(s)
-	case !k.kind.isName() || s.node.text == k.name:
-		m.follow(s)
+	default:
+		m.follow(s, k)
 	}
 }
 
 // follow visits what an event's key leads to first, and notes keys that lead to
 // many rules.
-func (m *Matcher) follow(s *slot) {
+func (m *Matcher) follow(s *slot, k *eventKey) {
 	before := m.gathered
-	m.visit(s.node)
+	m.goTo(s.node, k)
 	if m.gathered-before >= manyGathered {
 		m.heat.note(s.hash)
 	}
@@ -112,18 +114,17 @@ func (m *Matcher) lookUpWords() {
 	for i := range words {
 		if hash := words[i].hash; filter.has(slotHash(hash)) {
 			leaf := m.rules.table.leafOf(hash)
-			m.leads = append(m.leads, lead{leaf, hash, words[i].unit})
+			m.leads = append(m.leads, lead{leaf, &words[i]})
 			m.peeked ^= leaf.peek(hash)
 		}
 	}
-	for i := range m.leads {
-		l := &m.leads[i]
-		switch s := l.leaf.find(l.hash); {
+	for _, l := range m.leads {
+		switch s := l.leaf.find(l.key.hash); {
 		case s == nil:
 		case s.node == nil:
 			m.single(s)
-		case s.node.isAt(&m.post, l.unit):
-			m.follow(s)
+		default:
+			m.follow(s, l.key)
 		}
 	}
 }
@@ -131,20 +132,7 @@ func (m *Matcher) lookUpWords() {
 // lead is a word that may lead to rules.
 type lead struct {
 	leaf *cell
-	hash uint64
-	unit uint32
-}
-
-// lookUpWord follows what is filed at the slot of a word below another key; it
-// may be nil.
-func (m *Matcher) lookUpWord(s *slot, unit uint32) {
-	switch {
-	case s == nil:
-	case s.node == nil:
-		m.single(s)
-	case s.node.isAt(&m.post, unit):
-		m.visit(s.node)
-	}
+	key  *eventKey
 }
 
 // single takes a rule that is alone under its key.
@@ -274,9 +262,36 @@ func (m *Matcher) lookUpLinks() {
 	}
 }
 
-// visit follows what is filed at a node whose conditions all hold.
+// step is a node on the way and the event's key that led there.
+type step struct {
+	node *treeNode
+	key  eventKey
+}
+
+// goTo visits the node that is filed under a key of the event, or under another
+// one that has the same hash.
+func (m *Matcher) goTo(n *treeNode, k *eventKey) {
+	m.path = append(m.path, step{n, *k})
+	m.visit(n)
+	m.path = m.path[:len(m.path)-1]
+}
+
+// isSure reports whether the event has the keys on the path, not only their
+// hashes. What is judged anyway need not be sure, so the texts of most keys are
+// never looked at.
+func (m *Matcher) isSure() bool {
+	for _, s := range m.path {
+		if !s.node.isAt(&m.post, &s.key) {
+			return false
+		}
+	}
+	return true
+}
+
+// visit follows what is filed at a node whose conditions all hold, as far as
+// their hashes tell.
 func (m *Matcher) visit(n *treeNode) {
-	if n.met.count > 0 {
+	if n.met.count > 0 && m.isSure() {
 		m.met = n.met.appendOf(m.only, m.met)
 	}
 	if n.judged.count > 0 {
@@ -299,54 +314,52 @@ func (m *Matcher) visit(n *treeNode) {
 	}
 }
 
+// fewKids is how many kids are compared with the keys one by one.
+const fewKids = 8
+
 // visitKids follows the keys of the event that are not the first on the way
-// here. It goes through the keys or through the kids, whichever are fewer.
+// here. It goes through the keys or through the kids, if these are few.
 func (m *Matcher) visitKids(kids *table) {
-	m.nameKeys()
-	words := m.post.words.keys
-	if kids.count < len(words) {
+	m.findInner()
+	if kids.count <= min(fewKids, len(m.inner)) {
 		kids.each(m.visitKid)
 		return
 	}
-	for i := range words {
-		m.lookUpWord(kids.find(words[i].hash), words[i].unit)
-	}
-	for i := range m.names {
-		m.visitNamed(kids.find(m.names[i].hash), m.names[i].name)
+	for i := range m.inner {
+		m.visitAs(kids.find(m.inner[i].hash), &m.inner[i])
 	}
 }
 
 // visitKid follows a kid if the event has its key.
 func (m *Matcher) visitKid(s *slot) bool {
-	if unit := m.post.words.find(s.hash); unit > 0 {
-		m.lookUpWord(s, unit-1)
-		return true
-	}
-	for i := range m.names {
-		if slotHash(m.names[i].hash) == s.hash {
-			m.visitNamed(s, m.names[i].name)
+	for i := range m.inner {
+		if k := &m.inner[i]; slotHash(k.hash) == s.hash {
+			m.visitAs(s, k)
 		}
 	}
 	return true
 }
 
-// visitNamed follows what is filed at the slot of a name, which may be nil.
-func (m *Matcher) visitNamed(s *slot, name string) {
+// visitAs follows what is filed at the slot of a key below another one; it may
+// be nil.
+func (m *Matcher) visitAs(s *slot, k *eventKey) {
 	switch {
 	case s == nil:
 	case s.node == nil:
 		m.single(s)
-	case s.node.text == name:
-		m.visit(s.node)
+	default:
+		m.goTo(s.node, k)
 	}
 }
 
-// nameKeys works out the keys that are names, once for an event.
-func (m *Matcher) nameKeys() {
-	if !m.hasNames {
-		m.hasNames = true
-		m.names = m.post.appendNameKeys(m.names[:0])
+// findInner works out inner, once for an event.
+func (m *Matcher) findInner() {
+	if m.hasInner {
+		return
 	}
+	m.hasInner = true
+	m.inner = m.post.appendNameKeys(append(m.inner[:0], m.post.words.keys...))
+	m.inner = slices.DeleteFunc(m.inner, func(k eventKey) bool { return !m.index.inner.has(k.hash) })
 }
 
 const (

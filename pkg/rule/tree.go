@@ -26,6 +26,7 @@ type testNode struct {
 type edit struct {
 	number uint32
 	known  *measured
+	inner  *innerFilter
 	path   []uint64 // the conditions down to where the edit is at work
 	arena  arena    // of rules that are filed already
 }
@@ -139,6 +140,7 @@ func (e *edit) insertNode(n *treeNode, f *Filed, w way) *treeNode {
 		if n.kids == nil {
 			n.kids = new(table)
 		}
+		e.inner.add(left[0].hash)
 		e.insert(n.kids, f, w)
 	}
 	return n
@@ -217,9 +219,16 @@ func (n *treeNode) empty() bool {
 		(n.tests == nil || len(*n.tests) == 0)
 }
 
-// isAt reports whether a unit of a post is the word of this node.
-func (n *treeNode) isAt(p *post, unit uint32) bool {
-	u := &p.text.Units[unit]
+// isAt reports whether a key of a post that has the hash of this node's is the
+// same, as far as its text is kept.
+func (n *treeNode) isAt(p *post, k *eventKey) bool {
+	if k.kind != n.kind {
+		return false
+	}
+	if !n.kind.isWord() {
+		return n.text == k.name
+	}
+	u := &p.text.Units[k.unit]
 	if n.kind == keyMarked {
 		return string(p.text.WithMarks(u)) == n.text
 	}
