@@ -102,8 +102,12 @@ func listenWeb(ctx context.Context, c *config.Web) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s is taken by another process; end that one or choose another --listen", c.Listen.String())
 	}
-	if err != nil || c.TLSCert == "" {
-		return listener, err
+	if err != nil {
+		return nil, err
+	}
+	listener = brief(listener)
+	if c.TLSCert == "" {
+		return listener, nil
 	}
 	cert, err := tls.LoadX509KeyPair(string(c.TLSCert), string(c.TLSKey))
 	if err != nil {
