@@ -585,48 +585,6 @@ func testScopes(t *testing.T, w *world) {
 	}
 }
 
-// testCrossUser tries to reach what is Alice's as Bob, on every route that names
-// something.
-func testCrossUser(t *testing.T, w *world) {
-	keep(t, w.store, w.alice.ID, "test:1", "secret of alice", "a", 1)
-	alice, bob := w.token(t, w.alice, auth.Read|auth.Write), w.token(t, w.bob, auth.Read|auth.Write)
-	all := w.do(t, alice, "GET /v1/matches", "").want(t, http.StatusOK)
-	match := into[[]matchForm](t, all.Data)[0].ID
-	rule := into[ruleAnswer](t, w.do(t, alice, "POST /v1/rules", `{"value":"cat"}`).want(t, http.StatusCreated).Data).ID
-	token := into[tokenAnswer](t, w.do(t, alice, "POST /v1/tokens", `{"scopes":["read"]}`).want(t, http.StatusCreated).Data)
-
-	for _, call := range []string{
-		"GET /v1/matches/" + match, "GET /v1/rules/" + rule, "DELETE /v1/rules/" + rule, "DELETE /v1/tokens/" + token.ID,
-	} {
-		w.do(t, bob, call, "").wantFailure(t, http.StatusNotFound, "not_found")
-	}
-	w.do(t, bob, "PUT /v1/rules/"+rule, `{"value":"dog"}`).wantFailure(t, http.StatusNotFound, "not_found")
-	w.do(t, bob, "POST /v1/tokens/"+token.ID+"/rotate", "").wantFailure(t, http.StatusNotFound, "not_found")
-	w.do(t, bob, "POST /v1/rules/explain", fmt.Sprintf(`{"value":"secret","match":%q}`, match)).wantFailure(t, http.StatusNotFound, "not_found")
-	for _, form := range []string{"atom", "json"} {
-		if feed := w.do(t, nil, "GET "+w.link(t, w.bob, form), "").want(t, http.StatusOK); strings.Contains(feed.body, "secret") {
-			t.Errorf("feed: got what is another's: %s", feed.body)
-		}
-	}
-	for _, call := range []string{"GET /v1/matches", "GET /v1/matches?id=" + match, "GET /v1/matches?rule=7", "GET /v1/rules"} {
-		if answer := w.do(t, bob, call, "").want(t, http.StatusOK); string(answer.Data) != "[]" {
-			t.Errorf("%s: got %s, want nothing of another's", call, answer.Data)
-		}
-	}
-	if answer := w.do(t, bob, "GET /v1/tokens", ""); strings.Contains(answer.body, token.Hint) {
-		t.Errorf("got the token of another: %s", answer.body)
-	}
-	next := into[pageSummary](t, all.Summary).Next
-	keep(t, w.store, w.alice.ID, "test:2", "secret of alice", "a", 1)
-	if answer := w.do(t, bob, "GET /v1/matches?after="+next, "").want(t, http.StatusOK); string(answer.Data) != "[]" {
-		t.Errorf("another's cursor: got %s, want nothing", answer.Data)
-	}
-	if got := w.do(t, alice, "GET /v1/rules/"+rule, "").want(t, http.StatusOK); into[ruleAnswer](t, got.Data).Value != "cat" {
-		t.Errorf("got %s, want the rule untouched", got.Data)
-	}
-	w.do(t, http.Header{"Authorization": {"Bearer " + token.Token}}, "GET /v1/me", "").want(t, http.StatusOK)
-}
-
 // testRevoked revokes behind the api's back, as another process would.
 func testRevoked(t *testing.T, w *world) {
 	header := w.token(t, w.alice, auth.Read)
