@@ -48,7 +48,7 @@ func (p *Process) NewAPI(ctx context.Context, c *config.Web, at *config.Store, s
 	}
 	var beats []daemon.Part
 	if buffer != nil {
-		conf.Depths, conf.Stages, conf.Switches, conf.BufferAt = buffer, buffer, buffer, buffer.Where
+		conf.Depths, conf.Stages, conf.Switches, conf.Samples, conf.BufferAt = buffer, buffer, buffer, buffer, buffer.Where
 		conf.Retrier = &retrier{buffer: buffer}
 		beats = append(beats, p.BeatPart("api", "", buffer, func(b *control.Beat) {
 			if _, paused := gate.Paused(); paused {

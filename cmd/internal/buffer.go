@@ -25,6 +25,7 @@ type Buffer struct {
 	api.DepthReader
 	api.StageReader
 	Board
+	api.SampleKeeper
 	control.Switchboard
 	io.Closer
 	// Where is its URL without the password.
@@ -69,7 +70,7 @@ func openBuffer(ctx context.Context, c *config.Buffer, most int64) (*Buffer, err
 	}
 	board := control.NewRedis(b.Client())
 	return &Buffer{
-		Taker: b, Recent: b, Weaknesses: b.Weaknesses, DepthReader: b, Closer: b, Board: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause, LetGo: b.LetGo,
+		Taker: b, Recent: b, Weaknesses: b.Weaknesses, DepthReader: b, Closer: b, Board: board, SampleKeeper: board, Switchboard: board, StageReader: stageReader{board}, Pause: b.Pause, LetGo: b.LetGo,
 		Room:   b.Room,
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },
 	}, nil
@@ -88,7 +89,7 @@ func openEmbedded(ctx context.Context, path string, most int64) (*Buffer, error)
 		return nil, errors.Join(err, b.Close())
 	}
 	return &Buffer{
-		Taker: b, DepthReader: b, Closer: closers{board, b}, Board: board, Switchboard: board, StageReader: stageReader{board},
+		Taker: b, DepthReader: b, Closer: closers{board, b}, Board: board, SampleKeeper: board, Switchboard: board, StageReader: stageReader{board},
 		Pause:  b.Pause,
 		LetGo:  func(context.Context, time.Duration) ([]string, error) { return nil, nil }, // there it costs nothing
 		Pusher: func(source, writer string) ingest.Pusher { return b.Writer(source, writer) },

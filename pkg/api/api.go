@@ -50,6 +50,8 @@ type Config struct {
 	Log    *zap.Logger
 	// Switches are what an operator flips by the API; nil: nobody can.
 	Switches Switches
+	// Samples keep the last hour of the status; nil: nobody does.
+	Samples SampleKeeper
 	// Switch pauses the api itself; nil: nobody does.
 	Switch Switch
 	// Retrier puts dead letters back into the buffer; nil: nobody does.
@@ -74,6 +76,7 @@ type API struct {
 	depths     DepthReader
 	stages     StageReader
 	switches   Switches
+	samples    SampleKeeper
 	gate       Switch
 	retrier    Retrier
 	log        *zap.Logger
@@ -119,6 +122,7 @@ func New(config Config) (*API, error) {
 	a := &API{
 		store: config.Store, depths: config.Depths, stages: config.Stages,
 		switches: cmp.Or[Switches](config.Switches, noSwitches{}), gate: cmp.Or[Switch](config.Switch, noSwitch{}),
+		samples: cmp.Or[SampleKeeper](config.Samples, noSamples{}),
 		retrier: cmp.Or[Retrier](config.Retrier, noRetrier{}),
 		log:     config.Log, now: now, version: config.Version,
 		storeAt: config.StoreAt, bufferAt: config.BufferAt,
@@ -230,6 +234,7 @@ func (a *API) Run(ctx context.Context) error {
 	parts.Go(func() { a.warm(ctx) })
 	parts.Go(func() { a.health.run(ctx) })
 	parts.Go(func() { a.touchTokens(ctx) })
+	parts.Go(func() { a.keepHistory(ctx) })
 	<-ctx.Done()
 	a.stopOnce.Do(func() { close(a.stopping) })
 	parts.Wait()

@@ -86,6 +86,9 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 	return t.UTC().AppendFormat(nil, `"`+event.TimeLayout+`"`), nil
 }
 
+// UnmarshalJSON reads it; null is the zero time.
+func (s *stamp) UnmarshalJSON(text []byte) error { return (*time.Time)(s).UnmarshalJSON(text) }
+
 // decimal is a number in JSON as a string: ids are opaque to clients, and some
 // of them read numbers as floats.
 type decimal int64

@@ -58,6 +58,7 @@ type Stage struct {
 const (
 	stateStopped = "stopped" // as asked
 	stateSilent  = "silent"  // nobody knows why
+	statePausing = "pausing" // told to pause, and not yet heard of since
 )
 
 func (s *Stage) alive() bool { return s.State != stateStopped && s.State != stateSilent }
@@ -92,6 +93,7 @@ type Status struct {
 	Buffer   BufferStatus  `json:"buffer"`
 	Stages   []StageStatus `json:"stages"`
 	Switches []switchForm  `json:"switches"` // those that are on
+	History  []Sample      `json:"history"`  // of the last hour, a minute apart, oldest first
 }
 
 // StoreStatus is how the store fares.
@@ -160,7 +162,7 @@ type StageStatus struct {
 func (s *StageStatus) Alive() bool { return s.State != stateStopped && s.State != stateSilent }
 
 // View is whom a status is asked of, and what they are called. All but the
-// names are required.
+// names and Samples are required.
 type View struct {
 	Version           string
 	StoreAt, BufferAt string // URLs without passwords
@@ -169,6 +171,7 @@ type View struct {
 	Depths            DepthReader
 	Stages            StageReader
 	Switches          Switches
+	Samples           SampleKeeper // nil: the status is without a history
 	Now               func() time.Time
 }
 
@@ -181,9 +184,11 @@ func (v *View) Look(ctx context.Context) Status {
 	parts.Go(func() { s.Buffer = v.lookAtBuffer(ctx) })
 	parts.Go(func() { stages, _ = v.Stages.Stages(ctx) }) // that the buffer is away is told there
 	parts.Go(func() { s.Switches = v.lookAtSwitches(ctx) })
+	parts.Go(func() { s.History = v.lookBack(ctx) })
 	parts.Wait()
 	for i := range stages {
 		s.Stages = append(s.Stages, statusOfStage(&stages[i]))
+		s.tellPausing(&s.Stages[i])
 		v.tellBehind(&stages[i], s.Buffer.Sources)
 	}
 	return s
@@ -286,15 +291,32 @@ func statusOfStage(s *Stage) StageStatus {
 	}
 }
 
+// tellPausing says of a stage that its switch is on and it has yet to obey, or to
+// say so: its sign of life is some seconds old.
+func (s *Status) tellPausing(stage *StageStatus) {
+	if stage.State != "running" && stage.State != "reading" {
+		return // what keeps it from its work is the better news
+	}
+	for i := range s.Switches {
+		if on := s.Switches[i].Stage; on == stage.Stage || on == stage.Stage+"/"+stage.Name {
+			stage.State = statePausing
+		}
+	}
+}
+
+func (a *API) view() *View {
+	return &View{
+		Version: a.version, StoreAt: a.storeAt, BufferAt: a.bufferAt, Store: a.store, DeadLetters: a.store,
+		Depths: a.depths, Stages: a.stages, Switches: a.switches, Samples: a.samples, Now: a.now,
+	}
+}
+
 // showStatus serves GET /v1/status. It works without the store and without the
 // buffer, since that is when it is looked at.
 func (a *API) showStatus(w http.ResponseWriter, r *http.Request, _ *identity) error {
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
-	view := View{
-		Version: a.version, StoreAt: a.storeAt, BufferAt: a.bufferAt, Store: a.store, DeadLetters: a.store,
-		Depths: a.depths, Stages: a.stages, Switches: a.switches, Now: a.now,
-	}
+	view := a.view()
 	w.Header().Set("Cache-Control", "no-store")
 	return writeData(w, http.StatusOK, none{}, view.Look(ctx))
 }

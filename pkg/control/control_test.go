@@ -19,6 +19,8 @@ import (
 type keeper interface {
 	Beat(ctx context.Context, b Beat) error
 	Beats(ctx context.Context) ([]Beat, error)
+	KeepSample(ctx context.Context, at time.Time, entry []byte) error
+	Samples(ctx context.Context) ([][]byte, error)
 	Switchboard
 }
 
@@ -70,7 +72,7 @@ func TestKeepers(t *testing.T) {
 	t.Parallel()
 	for name, fresh := range map[string]func(*testing.T) twin{"redis": newRedis, "sqlite": newSQLite} {
 		for what, test := range map[string]func(scene){
-			"latest": testLatest, "forgets": testForgets, "bounded": testBounded,
+			"latest": testLatest, "forgets": testForgets, "bounded": testBounded, "samples": testSamples,
 			"switches": testSwitches, "flips at once": testFlipsAtOnce,
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {

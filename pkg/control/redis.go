@@ -27,6 +27,7 @@ var beatsText string
 type Redis struct {
 	client                      redis.UniversalClient
 	beat, beats, flip, switches *redis.Script
+	sample                      *redis.Script
 }
 
 // NewRedis uses a client that stays the caller's to close.
@@ -34,6 +35,7 @@ func NewRedis(client redis.UniversalClient) *Redis {
 	return &Redis{
 		client: client, beat: redis.NewScript(beatText), beats: redis.NewScript(beatsText),
 		flip: redis.NewScript(switchText), switches: redis.NewScript(switchesText),
+		sample: redis.NewScript(sampleText),
 	}
 }
 

@@ -23,7 +23,11 @@ CREATE TABLE IF NOT EXISTS switches (
 	stage    TEXT    PRIMARY KEY,
 	revision INTEGER NOT NULL,
 	entry    TEXT    NOT NULL  -- JSON
-) STRICT, WITHOUT ROWID`
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS samples (
+	slot  INTEGER PRIMARY KEY,
+	entry TEXT    NOT NULL  -- JSON
+) STRICT`
 
 // SQLite keeps signs of life and switches in a file, for stages on one host.
 type SQLite struct{ db *sql.DB }

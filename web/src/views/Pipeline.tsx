@@ -9,7 +9,7 @@ import { DeadLetters } from "../parts/DeadLetters";
 import { Icon, type IconName } from "../parts/Icon";
 import { PausedBy } from "../parts/Notices";
 import { PauseControl } from "../parts/PauseControl";
-import { history, lookNow, paused, rateOf, running, samples, since, stagesOf, status, statusFailure, type Stage, type Status } from "../status";
+import { history, hourOf, lookNow, paused, rateOf, running, samples, stagesOf, status, statusFailure, type Stage, type Status } from "../status";
 
 export function Pipeline() {
   useEffect(() => void learnOffers(), []);
@@ -60,13 +60,15 @@ const Flow = ({ rate }: { rate: number }) => (
   <li class={rate > 0 ? "flow moving" : "flow"} aria-hidden="true"><i /><span>{rate > 0 ? `${brief(rate)}/s` : ""}</span></li>
 );
 
+/** wordOf says the state of a stage as a person would. */
+const wordOf = (state: string) => (state === "pausing" ? "pausing…" : state.replaceAll("_", " "));
+
 /** mood of the instances of a stage, and the word for it. */
 function moodOf(stages: Stage[]): [Mood, string] {
   const alive = stages.filter(running);
   if (alive.length === 0) return stages.length === 0 ? ["idle", "not seen"] : ["bad", stages.some((s) => s.state === "silent") ? "silent" : "stopped"];
-  if (alive.some((s) => s.state === "paused")) return ["warn", "paused"];
-  const odd = alive.find((s) => !["running", "reading", "working", "ended"].includes(s.state));
-  if (odd) return ["warn", odd.state];
+  const odd = ["pausing", "paused"].find((state) => alive.some((s) => s.state === state)) ?? alive.map((s) => s.state).find((state) => !["running", "reading", "working", "ended"].includes(state));
+  if (odd) return ["warn", wordOf(odd)];
   if (stages.some((s) => s.state === "silent")) return ["warn", `${alive.length} of ${stages.length} alive`];
   return ["good", alive[0]!.state];
 }
@@ -84,7 +86,7 @@ function Picture({ s }: { s: Status }) {
   return (
     <ol class="picture" aria-label="The way of an event">
       <Node name="Ingest" icon="source" mood={inMood} state={inState} figure={brief(ingested)} unit="events/s">
-        {ingests.filter(running).map((x) => <p key={x.instance}><bdi>{x.name}</bdi>: {x.state}</p>)}
+        {ingests.filter(running).map((x) => <p key={x.instance}><bdi>{x.name}</bdi>: {wordOf(x.state)}</p>)}
         {total(ingests, "rejected") > 0 && <p>{count(total(ingests, "rejected"))} rejected</p>}
         {total(ingests, "gaps") > 0 && <p class="warning">{many(total(ingests, "gaps"), "gap")}</p>}
         {spooled > 0 && <p class="warning">{many(spooled, "event")} in the spool</p>}
@@ -121,14 +123,14 @@ function Picture({ s }: { s: Status }) {
 const Held = ({ at }: { at: ReturnType<typeof paused.value.find> }) => (at ? <p>Paused<PausedBy paused={at} /></p> : null);
 
 function Charts() {
-  const list = samples.value;
+  const list = hourOf(status.value?.history ?? [], samples.value);
   const to = list.at(-1)?.at ?? Date.now();
   const from = Math.max(to - history, Math.min(list[0]?.at ?? to, to - 5 * 60_000));
   const of = (what: "ingested" | "judged" | "matched" | "depth" | "lag") => list.map((s) => ({ at: s.at, value: s[what] }));
   return (
     <section class="card" aria-labelledby="charts">
       <h2 id="charts">The last hour</h2>
-      <p class="small quiet">Collected by this page since it was opened at {clock(new Date(since.value))}; the server keeps no history.</p>
+      <p class="small quiet">A point a minute, and more while this page is open. Where a line is interrupted, nobody was there to look.</p>
       <div class="charts">
         <Lines title="Events" unit="/s" from={from} to={to} series={[{ name: "read", points: of("ingested") }, { name: "judged", points: of("judged") }]} />
         <Lines title="Matches" unit="/s" from={from} to={to} series={[{ name: "kept", points: of("matched") }]} />
@@ -174,7 +176,7 @@ function StageRow({ stage }: { stage: Stage }) {
   return (
     <li class={"stage " + mood}>
       <div class="stage-head">
-        <p><i class="dot" aria-hidden="true" /> <strong>{stage.stage}</strong> {stage.name && <bdi>{stage.name}</bdi>} <span class="quiet">{stage.state}</span></p>
+        <p><i class="dot" aria-hidden="true" /> <strong>{stage.stage}</strong> {stage.name && <bdi>{stage.name}</bdi>} <span class="quiet">{wordOf(stage.state)}</span></p>
         {stage.stage === "ingest" && running(stage) && <PauseControl stage={one} name={`the ingest of ${stage.name}`} paused={held} />}
       </div>
       <p class="small quiet">
