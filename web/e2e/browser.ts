@@ -23,6 +23,7 @@ export interface Look {
   colorScheme: "light" | "dark";
   isMobile?: boolean;
   hasTouch?: boolean;
+  timezoneId?: string;
 }
 
 export const looks: Record<string, Look> = {

@@ -281,6 +281,8 @@ test("the filter is paused with a reason, which is said, and goes on", async ({ 
   await page.getByRole("dialog").getByRole("button", { name: "Pause" }).click();
   await page.getByText("The filter is paused").waitFor();
   expect(await page.locator(".notices").textContent()).toContain("moving the disk");
+  // At once, though the filter itself says so with its next sign of life.
+  expect(await page.locator(".node").filter({ hasText: "Filter" }).locator(".state-line").innerText()).toMatch(/pausing…|paused/);
   await until("the filter says so itself", async () => (await pipeline.ask<{ stages: { stage: string; state: string }[] }>("GET", "/v1/status")).stages.some((s) => s.stage === "filter" && s.state === "paused"));
   await go("Stream");
   await page.getByText("The filter is paused").waitFor();

@@ -171,6 +171,18 @@ const states: State[] = [
     await page.getByRole("button", { name: "Pause the filter" }).waitFor();
     if (page.viewportSize()!.width > 1000) await until("two samples", () => page.locator("path.s0").first().getAttribute("d").then((d) => d!.includes("L")));
   }],
+  ["pipeline-hour", async (page) => {
+    await page.route(/\/v1\/status$/, async (route) => {
+      const answer = (await (await route.fetch()).json()) as { data: { now: string } };
+      const point = (m: number) => ({ at: new Date(Date.parse(answer.data.now) - m * 60_000).toISOString(), ingested: 410 + 80 * Math.sin(m / 7), judged: 400 + 70 * Math.sin(m / 7 + 0.2), matched: 6 + 3 * Math.cos(m / 5), events: 20 + (m % 9), lag_ms: 300 + 40 * (m % 9) });
+      const told = Array.from({ length: 60 }, (_, i) => 59 - i).filter((m) => m < 22 || m > 30).map(point);
+      await route.fulfill({ json: { ...answer, data: { ...answer.data, history: told } } });
+    });
+    await hash(page, "pipeline");
+    // The nine minutes without a point are a hole.
+    await until("two strokes", () => page.locator("path.s0").first().getAttribute("d").then((d) => d!.split("M").length === 3));
+    await page.getByRole("heading", { name: "The last hour" }).scrollIntoViewIfNeeded();
+  }],
   ["pipeline-dead", async (page) => {
     if (!(await pipeline.ask<unknown[]>("GET", "/v1/dead-letters")).length) await pipeline.dead("A post that was too odd for the database 💡", "Another one");
     const letter = page.getByRole("listitem").filter({ hasText: "test:dead0" });

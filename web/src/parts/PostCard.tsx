@@ -50,7 +50,7 @@ function Heading({ post, spans, edited }: { post: Post; spans: Span[]; edited: b
         </p>
         <p class="quiet small where">
           {author?.handle && author.handle !== name && (
-            <span class="handle">@<bdi><Text post={post} field="author.handle" text={author.handle} spans={spans} links={false} /></bdi></span>
+            <span class="handle"><bdi>@<Text post={post} field="author.handle" text={author.handle} spans={spans} links={false} /></bdi></span>
           )}
           {networkName(post) && <span>{networkName(post)}</span>}
           {time && <span>{original ? <a href={original} target="_blank" rel="noopener noreferrer nofollow">{time}</a> : time}</span>}
@@ -159,11 +159,11 @@ const words = { image: "Picture", video: "Video", audio: "Audio", link: "Link" }
 function Attachment({ media, field, post, spans }: Attached) {
   const address = webAddress(media.url);
   return (
-    <p class="attachment" dir="auto">
+    <p class="attachment">
       <Icon name={media.type === "link" ? "open" : "picture"} />
       <span>
         {address ? <a href={address} target="_blank" rel="noopener noreferrer nofollow">{media.type === "link" ? hostOf(address) : words[media.type]}</a> : words[media.type] ?? "Attachment"}
-        {media.alt && <>: <Text post={post} field={field} text={media.alt} spans={spans} links={false} /></>}
+        {media.alt && <>: <bdi><Text post={post} field={field} text={media.alt} spans={spans} links={false} /></bdi></>}
       </span>
     </p>
   );

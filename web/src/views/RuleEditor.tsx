@@ -157,7 +157,7 @@ function Previewed({ preview, action }: { preview: Preview; action: "keep" | "dr
       </div>
       {preview.samples.length === 0 ? <p class="quiet">It would have caught none of them.</p> : (
         <details class="samples" open>
-          <summary>The newest {many(preview.samples.length, "post")} it would have {action === "drop" ? "dropped" : "caught"}</summary>
+          <summary>{preview.samples.length === 1 ? "The post" : `The newest ${many(preview.samples.length, "post")}`} it would have {action === "drop" ? "dropped" : "caught"}</summary>
           {preview.samples.map(({ event, spans }) => <article class="post sample" key={event.key}><PostCard post={event} spans={spans} /></article>)}
         </details>
       )}
