@@ -149,6 +149,9 @@ func (a *app) rotateToken(ctx context.Context, store internal.Store, args []stri
 	_, err = store.RotateToken(ctx, auth.Token{
 		User: user.ID, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: old.Scopes, ExpiresAt: old.ExpiresAt,
 	}, old.ID, time.Duration(d))
+	if errors.Is(err, event.ErrExists) {
+		return fmt.Errorf("token %d was rotated before, and another stands in its place; riffle token list %s shows it", old.ID, user.Name)
+	}
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,9 @@ type Page struct {
 // News is what has changed in the store since an earlier look.
 type News struct {
 	// Changes is the number of the newest change of all matches, Tokens that of
-	// the newest change of a token.
-	Changes, Tokens int64
+	// the newest change of a token, Rules that of a rule. What changed before
+	// Kept may have been purged.
+	Changes, Tokens, Rules, Kept int64
 	// Users gives the number of the newest change of each user who has one since
 	// then.
 	Users map[int64]int64

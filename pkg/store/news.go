@@ -28,8 +28,9 @@ func (s *Store) News(ctx context.Context, after int64) (event.News, error) {
 
 func (s *Store) news(ctx context.Context, after int64) (event.News, error) {
 	var n event.News
-	err := s.db.QueryRowContext(ctx, "SELECT c.value, t.value FROM counters c JOIN counters t ON t.name = 'tokens' WHERE c.name = 'changes'").
-		Scan(&n.Changes, &n.Tokens)
+	err := s.db.QueryRowContext(ctx, "SELECT c.value, t.value, r.value, k.value FROM counters c JOIN counters t ON t.name = 'tokens' JOIN counters r ON r.name = 'rules' "+
+		"JOIN counters k ON k.name = 'kept' WHERE c.name = 'changes'").
+		Scan(&n.Changes, &n.Tokens, &n.Rules, &n.Kept)
 	switch {
 	case err != nil || after == 0:
 		return n, err

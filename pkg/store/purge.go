@@ -77,27 +77,48 @@ func (p *purge) exec(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
-// matches removes matches by number, since numbers tell when they changed. It
-// goes over the users that have some, whether these still exist or not.
+// matches removes matches by number, since numbers tell when they changed. First
+// it notes how far back is kept, and moves the floor to the newest change that
+// goes: a cursor from there on misses nothing, however old it is.
 func (p *purge) matches(ctx context.Context) error {
 	to := p.before(p.keep.Keep)
-	// Where nothing has changed for long, the cursor of who has seen all stays
-	// good.
-	const floor = "CASE WHEN value < ? THEN value ELSE ? END"
-	_, err := p.store.writing.ExecContext(ctx,
-		"UPDATE counters SET floor = "+floor+" WHERE name = 'changes' AND floor < "+floor, to, to, to, to)
+	users, newest, err := p.aged(ctx, to)
 	if err != nil {
 		return err
 	}
-	for user := int64(0); ; {
-		var next sql.NullInt64
-		err := p.store.db.QueryRowContext(ctx, "SELECT MIN(user_id) FROM matches WHERE user_id > ?", user).Scan(&next)
-		if err != nil || !next.Valid {
+	for _, set := range []struct {
+		query string
+		to    int64
+	}{
+		{"UPDATE counters SET floor = ? WHERE name = 'changes' AND floor < ?", newest},
+		{"UPDATE counters SET value = ? WHERE name = 'kept' AND value < ?", to},
+	} {
+		if _, err := p.store.writing.ExecContext(ctx, set.query, set.to, set.to); err != nil {
 			return err
 		}
-		user = next.Int64
+	}
+	for _, user := range users {
 		if err := p.span(ctx, "matches", "number", 0, to, fmt.Sprintf("user_id = %d AND ", user)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// aged gives the users who have matches below a number, whether they still exist
+// or not, and the newest number among these.
+func (p *purge) aged(ctx context.Context, to int64) (users []int64, newest int64, err error) {
+	for user := int64(0); ; {
+		var next, last sql.NullInt64
+		if err := p.store.db.QueryRowContext(ctx, "SELECT MIN(user_id) FROM matches WHERE user_id > ?", user).Scan(&next); err != nil || !next.Valid {
+			return users, newest, err
+		}
+		user = next.Int64
+		if err := p.store.db.QueryRowContext(ctx, "SELECT MAX(number) FROM matches WHERE user_id = ? AND number < ?", user, to).Scan(&last); err != nil {
+			return nil, 0, err
+		}
+		if last.Valid {
+			users, newest = append(users, user), max(newest, last.Int64)
 		}
 	}
 }
@@ -194,6 +215,7 @@ func (p *purge) ledgers(ctx context.Context) error {
 		{"rule_hours", "hour", keep, ""},
 		{"rule_minutes", "minute", p.before(p.keep.Frames), ""},
 		{"tokens", "revoked_at", keep, "revoked_at > 0 AND "},
+		{"tokens", "expires_at", keep, "expires_at > 0 AND "},
 		{"logins", "expires_at", p.now, ""},
 	} {
 		if err := p.span(ctx, l.table, l.column, 0, l.to, l.and); err != nil {

@@ -158,6 +158,35 @@ func testTokens(sc scene) {
 	}
 }
 
+// testRotation: a token is rotated once, while it is good.
+func testRotation(sc scene) {
+	t, s := sc.T, sc.store
+	w := newWorld(s)
+	ann, bob := w.person(t, "ann"), w.person(t, "bob")
+	rotated := 0
+	rotate := func(user, old int64, overlap time.Duration) (auth.Token, error) {
+		rotated++
+		return s.RotateToken(t.Context(), auth.Token{User: user, Hash: sha256.Sum256(fmt.Append(nil, w.prefix, rotated))}, old, overlap)
+	}
+	first, err := s.AddToken(t.Context(), auth.Token{User: ann.ID, Hash: sha256.Sum256([]byte(w.prefix))})
+	if err != nil {
+		t.Fatalf("AddToken: %v", err)
+	}
+	_, err = rotate(bob.ID, first.ID, time.Hour)
+	wantError(t, "RotateToken of another user", err, event.ErrNotFound)
+	second, err := rotate(ann.ID, first.ID, time.Hour)
+	wantError(t, "RotateToken", err, nil)
+	_, err = rotate(ann.ID, first.ID, 2*time.Hour)
+	wantError(t, "RotateToken of a token that was rotated", err, event.ErrExists)
+	_, err = rotate(ann.ID, second.ID, 0)
+	wantError(t, "RotateToken of the new one", err, nil)
+	_, err = rotate(ann.ID, second.ID, time.Hour)
+	wantError(t, "RotateToken of a token that is revoked", err, event.ErrNotFound)
+	if list, err := s.Tokens(t.Context(), ann.ID); err != nil || len(list) != 3 {
+		t.Errorf("got %d tokens, %v, want 3", len(list), err)
+	}
+}
+
 func testLogins(sc scene) {
 	t, s := sc.T, sc.store
 	w := newWorld(s)

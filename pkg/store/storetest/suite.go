@@ -101,6 +101,7 @@ func runTogether(t *testing.T, open Open) {
 			"links":          testLinks,
 			"tokens":         testTokens,
 			"logins":         testLogins,
+			"rotation":       testRotation,
 			"rules":          testRules,
 			"rules in force": testRulesInForce,
 			"rule numbers":   testRuleNumbers,

@@ -1,16 +1,19 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"riffle/pkg/auth"
 	"riffle/pkg/event"
 	"riffle/pkg/store"
 )
@@ -119,6 +122,122 @@ func testPurge(t *testing.T, s *shared, db *sql.DB) {
 	}
 	purgeKept(t, w, start)
 	purgeChanged(t, w, db)
+	purgeQuiet(t, w, db)
+	purgeTokens(t, w, db)
+}
+
+// purgeQuiet purges after a change that came long after all before it: who knew
+// those has missed nothing.
+func purgeQuiet(t *testing.T, w world, db *sql.DB) {
+	t.Helper()
+	before := w.query(t, event.Query{User: 6}).Next
+	if _, err := db.ExecContext(t.Context(), "UPDATE counters SET value = value + 36000000000 WHERE name = 'changes'"); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, verdict{key: "late", version: 1, users: []int64{6}})
+	after := w.query(t, event.Query{User: 6}).Next
+	keep := keepAll()
+	keep.Keep = -5 * time.Hour // as if it had come ten hours later, five ago
+	purge(t, w.shared, keep)
+	if expired(t, w, 6, before) {
+		t.Error("a cursor has expired though all after it is kept")
+	}
+	if got := describe(t, w.query(t, event.Query{User: 6, HasAfter: true, After: before}).Changes); len(got) != 1 {
+		t.Errorf("got %q after the purge, want what was kept", got)
+	}
+	keep.Keep = -20 * time.Hour
+	purge(t, w.shared, keep)
+	if !expired(t, w, 6, before) || expired(t, w, 6, after) {
+		t.Error("got a cursor from before what was purged not expired, or one from after it expired")
+	}
+}
+
+// purgeTokens: of tokens that ended, or were revoked, the old ones go, and an
+// index finds them.
+func purgeTokens(t *testing.T, w world, db *sql.DB) {
+	t.Helper()
+	ann := w.person(t, "ann")
+	now := time.Now()
+	for name, token := range map[string]struct {
+		expires time.Time
+		revoked bool
+	}{
+		"ended long ago": {now.Add(-3 * lifetime), false}, "ended of late": {now.Add(-lifetime / 2), false},
+		"ends": {now.Add(lifetime), false}, "never ends": {time.Time{}, false}, "revoked of late": {time.Time{}, true},
+	} {
+		added, err := w.AddToken(t.Context(), auth.Token{User: ann.ID, Hash: sha256.Sum256([]byte(w.prefix + name)), Hint: name, ExpiresAt: token.expires})
+		if err != nil {
+			t.Fatalf("AddToken: %v", err)
+		}
+		if token.revoked {
+			wantError(t, "RevokeToken", w.RevokeToken(t.Context(), ann.ID, added.ID), nil)
+		}
+	}
+	left := func() (names []string) {
+		tokens, err := w.Tokens(t.Context(), ann.ID)
+		if err != nil {
+			t.Fatalf("Tokens: %v", err)
+		}
+		for i := range tokens {
+			names = append(names, tokens[i].Hint)
+		}
+		slices.Sort(names)
+		return names
+	}
+	purge(t, w.shared, keepAll())
+	if diff := cmp.Diff([]string{"ended of late", "ends", "never ends", "revoked of late"}, left()); diff != "" {
+		t.Errorf("tokens differ (-want +got):\n%s", diff)
+	}
+	old := keepAll()
+	old.Keep = -2 * lifetime
+	purge(t, w.shared, old)
+	if diff := cmp.Diff([]string{"never ends"}, left()); diff != "" {
+		t.Errorf("later, tokens differ (-want +got):\n%s", diff)
+	}
+	for _, column := range []string{"expires_at", "revoked_at"} {
+		wantIndexed(t, db, "SELECT MAX("+column+") FROM (SELECT "+column+" FROM tokens WHERE "+column+" > 0 AND "+column+" >= 0 AND "+column+
+			" < 5 ORDER BY "+column+" LIMIT 1000) AS step", "tokens_"+strings.TrimSuffix(column, "_at"))
+	}
+}
+
+// wantIndexed checks that a query reads a stretch of an index, in either dialect.
+func wantIndexed(t *testing.T, db *sql.DB, query, index string) {
+	t.Helper()
+	explain := "EXPLAIN "
+	var version string
+	if db.QueryRowContext(t.Context(), "SELECT sqlite_version()").Scan(&version) == nil {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := db.QueryContext(t.Context(), explain+query)
+	if err != nil {
+		t.Fatalf("EXPLAIN: %v", err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan strings.Builder
+	for rows.Next() {
+		cells := make([]sql.NullString, len(columns))
+		places := make([]any, len(columns))
+		for i := range cells {
+			places[i] = &cells[i]
+		}
+		if err := rows.Scan(places...); err != nil {
+			t.Fatal(err)
+		}
+		for i := range cells {
+			fmt.Fprintf(&plan, "%s=%s ", columns[i], cells[i].String)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	search := strings.Contains(plan.String(), "SEARCH tokens USING COVERING INDEX "+index) || strings.Contains(plan.String(), "key="+index)
+	if !search {
+		t.Errorf("%s: got plan %s, want it to search %s", query, plan.String(), index)
+	}
 }
 
 // purgeChanged removes what is old but for a match that has changed since, as
@@ -161,6 +280,9 @@ func purgeKept(t *testing.T, w world, start int64) {
 	}
 	if !expired(t, w, 1, start) {
 		t.Error("a cursor from before the purge has not expired")
+	}
+	if kept := news(t, w.shared, 0).Kept; kept <= start {
+		t.Errorf("got %d as what is kept, want it above %d, which has expired", kept, start)
 	}
 	if expired(t, w, 1, page.Next) {
 		t.Error("the cursor that a page after the purge gave has expired")

@@ -36,6 +36,13 @@ func (r *Registry) Rule(ctx context.Context, user, id int64) (rule.Rule, error) 
 	return rules[0], nil
 }
 
+// CountRules tells how many rules a user has.
+func (r *Registry) CountRules(ctx context.Context, user int64) (count int, err error) {
+	// A rule that is gone has no unique_as: the index alone is read.
+	err = r.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM rules WHERE user_id = ? AND unique_as IS NOT NULL", user).Scan(&count)
+	return count, r.wrap("count rules", err)
+}
+
 // RulesSince lists up to limit rules of all users that changed after a number,
 // by ascending number, those that are gone included.
 func (r *Registry) RulesSince(ctx context.Context, number int64, limit int) ([]rule.Rule, error) {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -96,7 +97,8 @@ func (r *Registry) RevokeToken(ctx context.Context, user, id int64) error {
 // RotateToken stores a token in the place of one of the same user, which is good
 // for the overlap still, if it would not end before.
 //
-// Errors: event.ErrNotFound where the old one is not there, or revoked.
+// Errors: event.ErrNotFound where the old one is not there, or revoked;
+// event.ErrExists where another stands in its place already.
 func (r *Registry) RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error) {
 	err := r.tx(ctx, "rotate token", func(tx *sql.Tx) error {
 		n, err := r.number(ctx, tx, "tokens", 2)
@@ -107,8 +109,11 @@ func (r *Registry) RotateToken(ctx context.Context, t auth.Token, old int64, ove
 		if overlap == 0 { // another host's clock may be behind
 			end = "revoked_at = " + r.dialect.Clock + " + ? + ?"
 		}
-		err = one(tx.ExecContext(ctx, "UPDATE tokens SET "+end+", number = ? WHERE id = ? AND user_id = ? AND revoked_at = 0",
+		err = one(tx.ExecContext(ctx, "UPDATE tokens SET "+end+", rotated = 1, number = ? WHERE id = ? AND user_id = ? AND revoked_at = 0 AND rotated = 0",
 			overlap.Microseconds(), overlap.Microseconds(), n, old, t.User))
+		if errors.Is(err, event.ErrNotFound) {
+			return cmp.Or(rotated(ctx, tx, t.User, old), err)
+		}
 		if err != nil {
 			return err
 		}
@@ -118,6 +123,20 @@ func (r *Registry) RotateToken(ctx context.Context, t auth.Token, old int64, ove
 		return auth.Token{}, err
 	}
 	return r.TokenByHash(ctx, t.Hash)
+}
+
+// rotated gives event.ErrExists where a token that is not revoked was rotated
+// before.
+func rotated(ctx context.Context, tx *sql.Tx, user, id int64) error {
+	var before bool
+	err := tx.QueryRowContext(ctx, "SELECT rotated FROM tokens WHERE id = ? AND user_id = ? AND revoked_at = 0", id, user).Scan(&before)
+	if err == nil && before {
+		return event.ErrExists
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 // TouchToken notes when a token was last used. A token that is gone is no error.
