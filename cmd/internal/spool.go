@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"riffle/pkg/config"
 	"riffle/pkg/ingest"
@@ -17,8 +19,8 @@ import (
 // openSpool opens the spool of a source that can't be read again; nil for
 // others.
 //
-// Errors: *config.Error for a folder that can't be used; spool.ErrInUse, which may
-// pass.
+// Errors: *config.Error for a folder that can't be used; spool.ErrInUse and those of
+// a disk, which may pass.
 func (p *Process) openSpool(in *config.Input, source ingest.Source) (*spool.Spool, error) {
 	if source.Replays() {
 		return nil, nil
@@ -39,16 +41,28 @@ func (p *Process) openSpool(in *config.Input, source ingest.Source) (*spool.Spoo
 		lost.WithLabelValues("events").Add(float64(d.Events()))
 		reportDamage(log, &d)
 	}})
-	if errors.Is(err, spool.ErrInUse) {
-		return nil, fmt.Errorf("%w; give each ingest of a source that can't be read again a --state or --spool of its own", err)
-	}
 	if err != nil {
-		return nil, &config.Error{Mistakes: []config.Mistake{{Setting: "--spool", From: string(in.Spool), Problem: err.Error()}}}
+		return nil, spoolError(string(in.Spool), err)
 	}
 	if waits := disk.Depth(); waits.Frames > 0 {
 		log.Info("spool holds frames of an earlier run", zap.Int64("frames", waits.Frames), zap.Int64("events", waits.Events))
 	}
 	return disk, nil
+}
+
+// passing are failures of a disk or of the system that need no other setting: a
+// process that is started again works as soon as there is room.
+var passing = []error{unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.ENOMEM, unix.EMFILE, unix.ENFILE}
+
+// spoolError says why a spool cannot be opened.
+func spoolError(folder string, err error) error {
+	switch {
+	case errors.Is(err, spool.ErrInUse):
+		return fmt.Errorf("%w; give each ingest of a source that can't be read again a --state or --spool of its own", err)
+	case slices.ContainsFunc(passing, func(one error) bool { return errors.Is(err, one) }):
+		return fmt.Errorf("--spool %s: %w", folder, err)
+	}
+	return &config.Error{Mistakes: []config.Mistake{{Setting: "--spool", From: folder, Problem: err.Error()}}}
 }
 
 // reportDamage says what was cut out of a spool, with the first frames by id.

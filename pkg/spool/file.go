@@ -1,12 +1,12 @@
 package spool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"riffle/pkg/event"
 )
@@ -47,30 +47,34 @@ func create(dir string, number uint64) (*file, error) {
 	return f, nil
 }
 
-// load reads the entries from an offset on, and writes the file anew if some of
-// it is damaged, with these entries alone.
+// load reads the entries from an offset on, and repairs the file if some of it is
+// damaged, so that it holds these entries alone. What was cut out is reported once
+// it is.
 func (f *file) load(from int64, newest bool, report func(Damage)) error {
 	data, err := os.ReadFile(f.path)
 	if err != nil {
 		return err
 	}
 	rest := data[min(from, int64(len(data))):]
-	damaged := !strings.HasPrefix(string(data), fileHeader)
 	whole := []byte(fileHeader)
+	var damages []Damage
 	f.frames, f.events = 0, 0
 	scan(rest, func(record []byte, e event.Entry) {
 		whole = append(whole, record...)
 		f.frames++
 		f.events += int64(e.Frame.Events)
 	}, func(d Damage) {
-		damaged = true
 		d.File, d.Offset, d.Torn = f.path, d.Offset+from, d.Torn && newest
-		report(d)
+		damages = append(damages, d)
 	})
-	if !damaged && from == 0 {
-		whole = data
-	} else if err := replace(f.path, whole); err != nil {
+	if f.frames == 0 {
+		whole = nil // which is how a file that is to be removed may be left
+	}
+	if err := f.hold(whole, data); err != nil {
 		return err
+	}
+	for _, d := range damages {
+		report(d)
 	}
 	if f.handle != nil {
 		_ = f.handle.Close() // of what is no longer the file
@@ -78,6 +82,27 @@ func (f *file) load(from int64, newest bool, report func(Damage)) error {
 	f.bytes, f.closed = int64(len(whole)), true
 	f.handle, err = os.Open(f.path)
 	return err
+}
+
+// hold makes the file, which holds data, hold whole. An end is cut off in place:
+// that needs no room, and a disk that a spool has filled has none.
+func (f *file) hold(whole, data []byte) error {
+	switch {
+	case bytes.Equal(whole, data):
+		return nil
+	case bytes.HasPrefix(data, whole):
+		return cut(f.path, int64(len(whole)))
+	}
+	return replace(f.path, whole)
+}
+
+// cut leaves off what is after size.
+func cut(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
 }
 
 // write appends and syncs, or leaves the file as it was. After a sync that
@@ -135,19 +160,23 @@ func (f *file) remove() error {
 	return errors.Join(f.handle.Close(), os.Remove(f.path), syncDir(filepath.Dir(f.path)))
 }
 
-// replace changes a file as a whole.
+// newSuffix ends the name of a file that is to take another one's place.
+const newSuffix = ".new"
+
+// replace changes a file as a whole, or not at all.
 func replace(path string, data []byte) error {
-	temporary := path + ".new"
+	temporary := path + newSuffix
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(temporary, path)
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
+	if err != nil {
+		// Half of it would take room that is wanted.
+		return errors.Join(err, os.Remove(temporary))
 	}
 	return syncDir(filepath.Dir(path))
 }

@@ -18,7 +18,7 @@ type Options struct {
 	MaxBytes int64
 	// FileBytes is at how many bytes a new file is begun; 16 MiB when 0.
 	FileBytes int64
-	// Report is told of each stretch that was found damaged, and cut out.
+	// Report is told of each stretch that was found damaged, once it is cut out.
 	Report func(Damage)
 }
 
@@ -76,6 +76,9 @@ func (s *Spool) open() error {
 	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return errors.Join(ErrInUse, err)
 	}
+	if err := s.sweep(); err != nil {
+		return err
+	}
 	paths, err := filepath.Glob(filepath.Join(s.dir, "*"+suffix))
 	if err != nil {
 		return err
@@ -93,6 +96,20 @@ func (s *Spool) open() error {
 		s.files, s.next = append(s.files, f), number+1
 	}
 	return s.trim()
+}
+
+// sweep removes what a crash left of a repair.
+func (s *Spool) sweep() error {
+	left, err := filepath.Glob(filepath.Join(s.dir, "*"+suffix+newSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Append adds entries; they are on the disk when it returns.

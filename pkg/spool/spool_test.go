@@ -279,6 +279,114 @@ func TestTorn(t *testing.T) {
 	}
 }
 
+// spoolOf leaves a file of entries, and tells where the last one begins.
+func spoolOf(t *testing.T, dir string, all []event.Entry) (path string, last int64) {
+	t.Helper()
+	s := mustOpen(t, dir, Options{})
+	mustAppend(t, s, all[:len(all)-1]...)
+	last = s.files[0].bytes
+	mustAppend(t, s, all[len(all)-1])
+	path = s.files[0].path
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path, last
+}
+
+// TestTornWithoutRoom: a torn end is cut off where no other file can be written.
+func TestTornWithoutRoom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		cut    func(last int64) int64
+		frames int64
+	}{
+		{"in an entry", func(last int64) int64 { return last + 3 }, 2},
+		{"in the only entry", func(int64) int64 { return int64(len(fileHeader)) + 3 }, 0},
+		{"in the header", func(int64) int64 { return 3 }, 0},
+		{"before the header", func(int64) int64 { return 0 }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path, last := spoolOf(t, t.TempDir(), entries(t, 0, 3))
+			at := c.cut(last)
+			if err := os.Truncate(path, at); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(path+newSuffix, 0o700); err != nil { // which can't be written as a file
+				t.Fatal(err)
+			}
+			var found damages
+			f := &file{path: path}
+			if err := f.load(0, true, found.add); err != nil {
+				t.Fatalf("load: %v", err)
+			}
+			defer func() { _ = f.handle.Close() }()
+			if f.frames != c.frames || len(found) != min(1, int(at)) {
+				t.Errorf("%d frames are left, want %d; reported %+v", f.frames, c.frames, found)
+			}
+			stat, err := f.handle.Stat()
+			if err != nil || stat.Size() != f.bytes {
+				t.Errorf("the file has %d bytes, %v; want %d", stat.Size(), err, f.bytes)
+			}
+			if f.frames > 0 && f.bytes != last {
+				t.Errorf("the file has %d bytes, want %d", f.bytes, last)
+			}
+		})
+	}
+}
+
+// TestSpoiltWithoutRoom: a repair that finds no room leaves the file as it was and
+// nothing beside it, and claims nothing.
+func TestSpoiltWithoutRoom(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("there is no /dev/full")
+	}
+	dir := t.TempDir()
+	path, last := spoolOf(t, dir, entries(t, 0, 3))
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want[last-1] ^= 1
+	if err := os.WriteFile(path, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/full", path+newSuffix); err != nil {
+		t.Fatal(err)
+	}
+	var found damages
+	f := &file{path: path}
+	if err := f.load(0, true, found.add); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("load: got %v, want %v", err, syscall.ENOSPC)
+	}
+	if len(found) != 0 {
+		t.Errorf("reported %+v as cut out, which is there", found)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the file was changed, or cannot be read: %v", err)
+	}
+	if left := filesOf(t, dir); len(left) != 1 {
+		t.Errorf("it leaves %v, want %s alone", left, path)
+	}
+}
+
+// TestSweep: what a crash left of a repair takes no room.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	dir, all := t.TempDir(), entries(t, 0, 3)
+	path, _ := spoolOf(t, dir, all)
+	if err := os.WriteFile(path+newSuffix, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, dir, Options{})
+	if left := filesOf(t, dir); len(left) != 1 {
+		t.Errorf("it leaves %v, want %s alone", left, path)
+	}
+	wantEntries(t, "after the sweep", all, drained(t, s))
+}
+
 // TestSpoilt changes every byte of a file, one at a time: one entry is lost at
 // most, all others stay, and the report says which and how much.
 func TestSpoilt(t *testing.T) {
