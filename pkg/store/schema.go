@@ -26,6 +26,7 @@ func (s *Store) migrate(ctx context.Context, progress func(have, want int64)) er
 			return &SchemaError{have, want}
 		}
 		if have == want {
+			s.fits()
 			return nil
 		}
 		if progress != nil {
@@ -58,6 +59,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	if have != want {
 		return &SchemaError{have, want}
 	}
+	s.fits()
 	return nil
 }
 

@@ -31,6 +31,9 @@ type Config struct {
 	Migrations *goose.Provider
 	// HasTable is a query that counts the tables of a name.
 	HasTable string
+	// Fits, which may be nil, is told that the schema is the one that this binary
+	// works with.
+	Fits func()
 	// Clock is an expression that gives the database's clock in microseconds
 	// since 1970.
 	Clock string
@@ -47,13 +50,17 @@ type Store struct {
 	migrations *goose.Provider
 	hasTable   string
 	clock      string
+	fits       func()
 }
 
 // New makes a Store; it is for dialects to call.
 func New(c Config) *Store {
+	if c.Fits == nil {
+		c.Fits = func() {}
+	}
 	return &Store{
 		Registry: c.Registry, name: c.Name, db: c.DB, writing: c.Writing, dialect: c.Dialect,
-		migrations: c.Migrations, hasTable: c.HasTable, clock: c.Clock,
+		migrations: c.Migrations, hasTable: c.HasTable, clock: c.Clock, fits: c.Fits,
 	}
 }
 

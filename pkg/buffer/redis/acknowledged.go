@@ -15,13 +15,13 @@ import (
 func (b *Buffer) Acknowledged(ctx context.Context) ([]event.Delivery, error) {
 	sources, err := b.client.SMembers(ctx, registry).Result()
 	if err != nil {
-		return nil, fmt.Errorf("buffer: list sources: %w", classify(ctx, err))
+		return nil, fmt.Errorf("buffer: list sources: %w", b.classify(ctx, err))
 	}
 	var all []event.Delivery
 	for _, source := range sources {
 		ids, err := b.client.ZRange(ctx, ackTimesKey(source), 0, -1).Result()
 		if err != nil {
-			return nil, wrap(ctx, err, "list acknowledged frames", source)
+			return nil, b.wrap(ctx, err, "list acknowledged frames", source)
 		}
 		for _, id := range ids {
 			d := event.Delivery{Source: source}
@@ -44,7 +44,7 @@ func (b *Buffer) Restore(ctx context.Context, frames []event.Delivery) error {
 	var errs []error
 	for source, ids := range ids {
 		keys := []string{sourceKey(source), framesKey(source), ackedKey(source), ackTimesKey(source)}
-		errs = append(errs, wrap(ctx, b.scripts.restore.Run(ctx, b.client, keys, ids...).Err(), "restore frames", source))
+		errs = append(errs, b.wrap(ctx, b.scripts.restore.Run(ctx, b.client, keys, ids...).Err(), "restore frames", source))
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -47,6 +48,7 @@ type Buffer struct {
 	scripts   scripts
 	keepBytes int // of acknowledged frames
 	want      durability
+	met       *atomic.Bool // whether the server has let this process in and was fit
 
 	mu      sync.Mutex
 	sources []string // sorted; as of listed
@@ -66,12 +68,13 @@ func Open(ctx context.Context, address string, options Options) (*Buffer, error)
 	if err != nil {
 		return nil, err
 	}
-	client, err := Connect(address)
+	met := new(atomic.Bool)
+	client, err := connect(address, met)
 	if err != nil {
 		return nil, err
 	}
 	b := New(client, options)
-	b.owned, b.want = true, want
+	b.owned, b.want, b.met = true, want, met
 	if err := b.Ping(ctx); err != nil && !retry.IsTransient(err) {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -86,13 +89,13 @@ func New(client goredis.UniversalClient, options Options) *Buffer {
 	if options.Silence == 0 {
 		options.Silence = defaultSilence
 	}
-	return &Buffer{client: client, options: options, scripts: newScripts(), keepBytes: keepAckedBytes, want: keepsMost}
+	return &Buffer{client: client, options: options, scripts: newScripts(), keepBytes: keepAckedBytes, want: keepsMost, met: new(atomic.Bool)}
 }
 
 // Ping asks whether the server answers and is fit.
 func (b *Buffer) Ping(ctx context.Context) error {
 	if err := b.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("buffer: reach redis: %w", classify(ctx, err))
+		return fmt.Errorf("buffer: reach redis: %w", b.classify(ctx, err))
 	}
 	return nil
 }
@@ -122,7 +125,7 @@ func (b *Buffer) round(ctx context.Context) ([]string, error) {
 	if len(b.sources) == 0 || time.Since(b.listed) > listAge {
 		sources, err := b.client.SMembers(ctx, registry).Result()
 		if err != nil {
-			return nil, fmt.Errorf("buffer: list sources: %w", classify(ctx, err))
+			return nil, fmt.Errorf("buffer: list sources: %w", b.classify(ctx, err))
 		}
 		slices.Sort(sources)
 		b.sources, b.listed = sources, time.Now()
@@ -140,7 +143,7 @@ func (b *Buffer) round(ctx context.Context) ([]string, error) {
 func (b *Buffer) Depths(ctx context.Context) ([]event.Depth, error) {
 	sources, err := b.client.SMembers(ctx, registry).Result()
 	if err != nil {
-		return nil, fmt.Errorf("buffer: list sources: %w", classify(ctx, err))
+		return nil, fmt.Errorf("buffer: list sources: %w", b.classify(ctx, err))
 	}
 	slices.Sort(sources)
 	depths := make([]event.Depth, 0, len(sources))
@@ -148,11 +151,11 @@ func (b *Buffer) Depths(ctx context.Context) ([]event.Depth, error) {
 		keys := []string{sourceKey(source), framesKey(source), leasesKey(source), agesKey(source)}
 		answer, err := b.scripts.depth.Run(ctx, b.client, keys).Slice()
 		if err != nil {
-			return nil, wrap(ctx, err, "read depth", source)
+			return nil, b.wrap(ctx, err, "read depth", source)
 		}
 		d, err := parseDepth(source, answer)
 		if err != nil {
-			return nil, wrap(ctx, err, "read depth", source)
+			return nil, b.wrap(ctx, err, "read depth", source)
 		}
 		depths = append(depths, d)
 	}

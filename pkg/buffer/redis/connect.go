@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -32,24 +33,31 @@ const (
 //
 // Errors: a URL of another form; the password is not in the message.
 func Connect(address string) (goredis.UniversalClient, error) {
+	return connect(address, new(atomic.Bool))
+}
+
+// connect is Connect, and sets met once a server has let this process in and was
+// found fit.
+func connect(address string, met *atomic.Bool) (goredis.UniversalClient, error) {
 	quiet()
+	inspect := inspector(met)
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {
 		return nil, errors.New("buffer: redis URL: no scheme")
 	}
 	switch scheme {
 	case "redis", "rediss":
-		return connectOne(address)
+		return connectOne(address, inspect)
 	case "redis+unix":
-		return connectOne("unix://" + rest)
+		return connectOne("unix://"+rest, inspect)
 	case "redis+sentinel", "redis+cluster":
-		return connectMany(scheme, rest)
+		return connectMany(scheme, rest, inspect)
 	default:
 		return nil, fmt.Errorf("buffer: redis URL: unknown scheme %q", scheme)
 	}
 }
 
-func connectOne(address string) (goredis.UniversalClient, error) {
+func connectOne(address string, inspect inspection) (goredis.UniversalClient, error) {
 	o, err := goredis.ParseURL(address)
 	if err != nil {
 		return nil, fmt.Errorf("buffer: redis URL: %w", withoutURL(err))
@@ -64,7 +72,7 @@ func connectOne(address string) (goredis.UniversalClient, error) {
 }
 
 // connectMany parses what net/url refuses: several hosts.
-func connectMany(scheme, rest string) (goredis.UniversalClient, error) {
+func connectMany(scheme, rest string, inspect inspection) (goredis.UniversalClient, error) {
 	authority, path, _ := strings.Cut(rest, "/")
 	authority, query, hasQuery := strings.Cut(authority, "?")
 	if hasQuery {
@@ -130,17 +138,31 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-// inspect refuses a server that is too old, or that may evict our keys.
-func inspect(ctx context.Context, conn *goredis.Conn) error {
-	text, err := conn.Info(ctx).Result()
-	if err != nil {
-		return err
+// inspection looks at a server before the first command.
+type inspection func(context.Context, *goredis.Conn) error
+
+// inspector refuses a server that is too old, or that may evict our keys.
+func inspector(met *atomic.Bool) inspection {
+	return func(ctx context.Context, conn *goredis.Conn) error {
+		text, err := conn.Info(ctx).Result()
+		if err != nil {
+			return err
+		}
+		facts := parseInfo(text)
+		if err := judge(facts); err != nil {
+			return err
+		}
+		if facts["redis_mode"] != sentinelMode {
+			met.Store(true)
+		}
+		return nil
 	}
-	return judge(parseInfo(text))
 }
 
+const sentinelMode = "sentinel"
+
 func judge(facts map[string]string) error {
-	if facts["redis_mode"] == "sentinel" {
+	if facts["redis_mode"] == sentinelMode {
 		return nil
 	}
 	version := facts["redis_version"]

@@ -57,7 +57,7 @@ func (b *Buffer) takeRound(ctx context.Context, most int) ([]event.Delivery, err
 	for _, source := range sources {
 		got, err := b.takeFrom(ctx, source, most-len(taken))
 		if err != nil {
-			errs = append(errs, wrap(ctx, err, "take frames", source))
+			errs = append(errs, b.wrap(ctx, err, "take frames", source))
 		}
 		if taken = append(taken, got...); len(taken) >= most {
 			break
@@ -141,7 +141,7 @@ func (b *Buffer) each(ctx context.Context, frames []event.Delivery, doing string
 			pairs = append(pairs, frames[0].ID[:], frames[0].Stamp)
 			frames = frames[1:]
 		}
-		errs = append(errs, wrap(ctx, f(source, pairs), doing, source))
+		errs = append(errs, b.wrap(ctx, f(source, pairs), doing, source))
 	}
 	return errors.Join(errs...)
 }

@@ -60,7 +60,7 @@ func cutDurability(address string) (rest string, want durability, err error) {
 func (b *Buffer) Weaknesses(ctx context.Context) ([]string, error) {
 	text, err := b.client.Info(ctx).Result()
 	if err != nil {
-		return nil, fmt.Errorf("buffer: ask for settings: %w", classify(ctx, err))
+		return nil, fmt.Errorf("buffer: ask for settings: %w", b.classify(ctx, err))
 	}
 	// Hosted servers often refuse this command.
 	settings := map[string]string{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -25,6 +26,11 @@ var passing = []string{
 	"UNBLOCKED ", "ERR max number of clients reached", "max number of clients reached",
 }
 
+// withheld are the answers of a server that does not let us in. At first contact
+// that is a mistake in the configuration; later it passes: a password is being
+// changed, or the server was started with another file.
+var withheld = []string{"NOAUTH ", "WRONGPASS ", "NOPERM ", "DENIED ", "ERR AUTH "}
+
 // classify marks what may pass. An outage has many faces (refused, reset, cut
 // off, timed out), so everything passes that is not an answer.
 func classify(ctx context.Context, err error) error {
@@ -38,10 +44,8 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &unfit), errors.Is(err, goredis.ErrClosed):
 		return err
 	case errors.As(err, &answer):
-		for _, prefix := range passing {
-			if strings.HasPrefix(answer.Error(), prefix) {
-				return retry.Transient(err)
-			}
+		if begins(answer, passing) {
+			return retry.Transient(err)
 		}
 		return err
 	default:
@@ -49,10 +53,26 @@ func classify(ctx context.Context, err error) error {
 	}
 }
 
+func begins(answer goredis.Error, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(answer.Error(), prefix) })
+}
+
+// classify marks what may pass, which for a server that this buffer has worked
+// with is also that it lets nobody in, or is not fit.
+func (b *Buffer) classify(ctx context.Context, err error) error {
+	err = classify(ctx, err)
+	var answer goredis.Error
+	var unfit *UnfitError
+	if b.met.Load() && (errors.As(err, &unfit) || errors.As(err, &answer) && begins(answer, withheld)) {
+		return retry.Transient(err)
+	}
+	return err
+}
+
 // wrap gives err its mark and says what failed for whom.
-func wrap(ctx context.Context, err error, doing, source string) error {
+func (b *Buffer) wrap(ctx context.Context, err error, doing, source string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("buffer: %s of %s: %w", doing, source, classify(ctx, err))
+	return fmt.Errorf("buffer: %s of %s: %w", doing, source, b.classify(ctx, err))
 }

@@ -17,7 +17,7 @@ func (b *Buffer) LetGo(ctx context.Context, silence time.Duration) (gone []strin
 	}
 	now, err := b.client.Time(ctx).Result()
 	if err != nil {
-		return nil, fmt.Errorf("buffer: ask the time: %w", classify(ctx, err))
+		return nil, fmt.Errorf("buffer: ask the time: %w", b.classify(ctx, err))
 	}
 	for i := range depths {
 		d := &depths[i]
@@ -30,7 +30,7 @@ func (b *Buffer) LetGo(ctx context.Context, silence time.Duration) (gone []strin
 			gone = append(gone, d.Source)
 		}
 		if err != nil {
-			return gone, wrap(ctx, err, "let go", d.Source)
+			return gone, b.wrap(ctx, err, "let go", d.Source)
 		}
 	}
 	return gone, nil

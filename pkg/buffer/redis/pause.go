@@ -18,12 +18,12 @@ const notPaused = -1
 func (b *Buffer) Pause(ctx context.Context, s pause.Switch) error {
 	sources, err := b.client.SMembers(ctx, registry).Result()
 	if err != nil {
-		return fmt.Errorf("buffer: list sources: %w", classify(ctx, err))
+		return fmt.Errorf("buffer: list sources: %w", b.classify(ctx, err))
 	}
 	var errs []error
 	for _, source := range sources {
 		err := b.scripts.pause.Run(ctx, b.client, []string{sourceKey(source)}, s.Revision, pauseEnd(&s)).Err()
-		errs = append(errs, wrap(ctx, err, "pause filters", source))
+		errs = append(errs, b.wrap(ctx, err, "pause filters", source))
 	}
 	return errors.Join(errs...)
 }

@@ -11,7 +11,7 @@ import (
 func (b *Buffer) Room(ctx context.Context) (used, size int64, err error) {
 	text, err := b.client.Info(ctx, "memory").Result()
 	if err != nil {
-		return 0, 0, fmt.Errorf("buffer: read memory: %w", classify(ctx, err))
+		return 0, 0, fmt.Errorf("buffer: read memory: %w", b.classify(ctx, err))
 	}
 	facts := parseInfo(text)
 	number := func(name string) int64 {

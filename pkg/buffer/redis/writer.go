@@ -38,7 +38,7 @@ func (w *Writer) Position(ctx context.Context) (event.Position, error) {
 	answer, err := b.scripts.position.Run(ctx, b.client, []string{sourceKey(w.source)},
 		w.writer, b.options.Silence.Milliseconds()).Slice()
 	if err != nil {
-		return event.Position{}, wrap(ctx, err, "read position", w.source)
+		return event.Position{}, w.buffer.wrap(ctx, err, "read position", w.source)
 	}
 	r := reply{values: answer}
 	if r.text() == "fenced" {
@@ -46,7 +46,7 @@ func (w *Writer) Position(ctx context.Context) (event.Position, error) {
 	}
 	at := r.position()
 	if r.err != nil {
-		return event.Position{}, wrap(ctx, r.err, "read position", w.source)
+		return event.Position{}, w.buffer.wrap(ctx, r.err, "read position", w.source)
 	}
 	return at, w.register(ctx)
 }
@@ -54,7 +54,7 @@ func (w *Writer) Position(ctx context.Context) (event.Position, error) {
 func (w *Writer) register(ctx context.Context) error {
 	b := w.buffer
 	if err := b.scripts.register.Run(ctx, b.client, []string{registry}, w.source).Err(); err != nil {
-		return wrap(ctx, err, "register name", w.source)
+		return w.buffer.wrap(ctx, err, "register name", w.source)
 	}
 	w.registered = time.Now()
 	return nil
@@ -79,7 +79,7 @@ func (w *Writer) Push(ctx context.Context, p event.Push) error {
 		return fmt.Errorf("buffer: push frame of %s: %w: redis is at maxmemory", w.source, event.ErrFull)
 	}
 	if err != nil {
-		return wrap(ctx, err, "push frame", w.source)
+		return w.buffer.wrap(ctx, err, "push frame", w.source)
 	}
 	r := reply{values: answer}
 	switch code := r.text(); code {
@@ -97,7 +97,7 @@ func (w *Writer) Push(ctx context.Context, p event.Push) error {
 	default:
 		r.fail(code)
 	}
-	return wrap(ctx, r.err, "push frame", w.source)
+	return w.buffer.wrap(ctx, r.err, "push frame", w.source)
 }
 
 // Release gives up the source's name, so that the next writer need not wait. A
@@ -105,7 +105,7 @@ func (w *Writer) Push(ctx context.Context, p event.Push) error {
 func (w *Writer) Release(ctx context.Context) error {
 	b := w.buffer
 	err := b.scripts.release.Run(ctx, b.client, []string{sourceKey(w.source)}, w.writer).Err()
-	return wrap(ctx, err, "release name", w.source)
+	return w.buffer.wrap(ctx, err, "release name", w.source)
 }
 
 func (w *Writer) fenced(doing, holder string) error {

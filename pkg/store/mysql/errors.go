@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -64,6 +65,19 @@ var transient = map[uint16]bool{
 	3168: true, 3169: true, 4031: true, // session is gone
 }
 
+// withheld are the numbers of what a server withholds for good at first contact,
+// and for a while where it has let this process work: while accounts or a database
+// are restored, or a password is changed.
+var withheld = map[uint16]bool{
+	errAccessDenied: true, errDatabaseDenied: true, errNoDatabase: true,
+	1130: true,                         // host may not connect
+	1142: true, 1143: true, 1227: true, // a right is missing
+	1146: true,             // table is not there
+	1698: true,             // access denied, without a password
+	1820: true, 1862: true, // password must be changed
+	3118: true, 4151: true, // account is locked
+}
+
 // refused are the numbers of what a row holds, or of rows that are too many at
 // once: leaving some out helps.
 var refused = map[uint16]bool{
@@ -99,35 +113,48 @@ func isDeadlock(err error) bool {
 	return errors.As(err, &e) && e.Number == errDeadlock
 }
 
-// mark marks an error; see store.Dialect.
-func mark(config *mysql.Config) func(error) error {
-	return func(err error) error {
-		var e *mysql.MySQLError
-		if errors.As(err, &e) {
-			return markNumber(config, e, err)
-		}
-		if isOutage(err) {
-			return retry.Transient(err)
-		}
-		if errors.Is(err, mysql.ErrPktTooLarge) {
-			return &store.RowError{Err: err}
-		}
-		return err
-	}
+// marker marks errors; see store.Dialect.
+type marker struct {
+	config *mysql.Config
+	// fits says that the server has let this process in, to a schema that fits.
+	fits atomic.Bool
 }
 
-func markNumber(config *mysql.Config, e *mysql.MySQLError, err error) error {
+func (m *marker) mark(err error) error {
+	var e *mysql.MySQLError
+	if errors.As(err, &e) {
+		return m.markNumber(e, err)
+	}
+	if isOutage(err) {
+		return retry.Transient(err)
+	}
+	if errors.Is(err, mysql.ErrPktTooLarge) {
+		return &store.RowError{Err: err}
+	}
+	return err
+}
+
+func (m *marker) markNumber(e *mysql.MySQLError, err error) error {
 	switch {
 	case transient[e.Number]:
 		return retry.Transient(err)
 	case refused[e.Number]:
 		return &store.RowError{Err: err}
-	case e.Number == errAccessDenied:
-		return fmt.Errorf("the server does not let user %q in; check name and password: %w", config.User, err)
-	case e.Number == errNoDatabase:
-		return fmt.Errorf("there is no database %q; make it with CREATE DATABASE: %w", config.DBName, err)
-	case e.Number == errDatabaseDenied:
-		return fmt.Errorf("user %q may not use database %q: %w", config.User, config.DBName, err)
+	case withheld[e.Number] && m.fits.Load():
+		return retry.Transient(m.explain(e, err))
+	}
+	return m.explain(e, err)
+}
+
+// explain says what to do about what a server withholds.
+func (m *marker) explain(e *mysql.MySQLError, err error) error {
+	switch e.Number {
+	case errAccessDenied:
+		return fmt.Errorf("the server does not let user %q in; check name and password: %w", m.config.User, err)
+	case errNoDatabase:
+		return fmt.Errorf("there is no database %q; make it with CREATE DATABASE: %w", m.config.DBName, err)
+	case errDatabaseDenied:
+		return fmt.Errorf("user %q may not use database %q: %w", m.config.User, m.config.DBName, err)
 	}
 	return err
 }

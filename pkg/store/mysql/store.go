@@ -67,12 +67,13 @@ func open(url string, openDB func(driver.Connector) *sql.DB) (*store.Store, erro
 	if err != nil {
 		return nil, err
 	}
+	marker := &marker{config: config}
 	return store.New(store.Config{
 		Name:       "mysql",
 		DB:         db,
 		Writing:    db,
 		Clock:      micros,
-		Dialect:    &dialect{db: db, writer: write.NewWriter(&writer{db: db}, connector.transaction), mark: mark(config)},
+		Dialect:    &dialect{db: db, writer: write.NewWriter(&writer{db: db}, connector.transaction), mark: marker.mark},
 		Migrations: provider,
 		Registry: registry.New(db, db, registry.Dialect{
 			Clock:    micros,
@@ -80,8 +81,9 @@ func open(url string, openDB func(driver.Connector) *sql.DB) (*store.Store, erro
 			Upsert:   func(string) string { return "ON DUPLICATE KEY UPDATE" },
 			Proposed: func(column string) string { return "VALUES(" + column + ")" },
 			Exists:   isDuplicate,
-			Mark:     mark(config),
+			Mark:     marker.mark,
 		}),
+		Fits:     func() { marker.fits.Store(true) },
 		HasTable: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?",
 	}), nil
 }

@@ -319,6 +319,79 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// TestWithheld: a login that is refused, or a schema that is gone, is a mistake for
+// a process that begins, and an outage for one that has worked.
+func TestWithheld(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartMariaDB(t)
+	admin, err := openRaw(t, server.URL).Conn(t.Context()) // it was let in, and stays
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := admin.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	s := openAt(t, server.URL)
+	if err := s.Migrate(t.Context(), nil); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	batch := &event.Batch{Deliveries: []event.Delivery{{ID: event.FrameID{1}}}}
+	for name, change := range map[string]struct{ do, undo string }{
+		"no password": {"SET PASSWORD = PASSWORD('another')", "SET PASSWORD = PASSWORD('" + password + "')"},
+		"no table":    {"RENAME TABLE frames TO frames_away", "RENAME TABLE frames_away TO frames"},
+	} {
+		exec(change.do)
+		killOthers(t, admin) // a connection that is there may work on
+		answer := new(mysql.MySQLError)
+		var err error
+		for !errors.As(err, &answer) && t.Context().Err() == nil {
+			err = s.Write(t.Context(), batch)
+		}
+		if !retry.IsTransient(err) {
+			t.Errorf("%s: Write: got %v, want a transient error", name, err)
+		}
+		if err := openAt(t, server.URL).CheckSchema(t.Context()); name != "no table" && (err == nil || retry.IsTransient(err)) {
+			t.Errorf("%s: CheckSchema at first contact: got %v, want one that does not pass", name, err)
+		}
+		exec(change.undo)
+		if err := s.Write(t.Context(), batch); err != nil && !errors.Is(err, event.ErrRefused) {
+			t.Errorf("%s: Write afterwards: %v", name, err)
+		}
+	}
+}
+
+// killOthers ends all connections but one.
+func killOthers(t *testing.T, but *sql.Conn) {
+	t.Helper()
+	rows, err := but.QueryContext(t.Context(), "SELECT id FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1) AND id <> CONNECTION_ID()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		// One that has ended meanwhile is as good as killed.
+		_, _ = but.ExecContext(t.Context(), "KILL "+strconv.FormatInt(id, 10))
+	}
+}
+
 // TestLocksEndWithFailure: a transaction that fails leaves no lock behind.
 func TestLocksEndWithFailure(t *testing.T) {
 	t.Parallel()
