@@ -253,6 +253,15 @@ func accountProblem(l lexeme, op operator) Problem {
 	return badValue(l.valueStart, l.valueEnd, "This is no handle or id; it is one word, with or without @.", "ann@example.org")
 }
 
+// unresolvedProblem takes what stands before the handle, such as from: and @.
+func unresolvedProblem(start, end int, before string) Problem {
+	return Problem{
+		Code: CodeUnresolvedHandle, Offset: start, Length: end - start, Warning: true,
+		Message: "Bluesky's stream tells no handles, so that this one matches none of its posts.",
+		Hint:    strings.ToLower(before) + "did:plc:… with the DID of the account",
+	}
+}
+
 func linkProblem(start, end int, value string) Problem {
 	return badValue(start, end, fmt.Sprintf("There is nothing in %q that a link could hold.", value), "url:example.org")
 }

@@ -99,8 +99,33 @@ func (p *parser) account(l lexeme, op operator, value string) *term {
 	}
 	if value == "" || strings.ContainsFunc(value, isSpace) || len(p.arena.cut(value)) == 0 {
 		p.report(accountProblem(l, op))
+	} else if op != opConversation && isDomain(value) {
+		p.report(unresolvedProblem(l.valueStart, l.valueEnd, l.name(p.rule())+":"))
 	}
 	return p.arena.term(term{op: op, value: token.FoldName(value)})
+}
+
+// isDomain reports whether a handle is the name of a host, as Bluesky's are and
+// those of other networks are not.
+func isDomain(handle string) bool {
+	labels := strings.Split(handle, ".")
+	for _, label := range labels {
+		if !isLabel(label) {
+			return false
+		}
+	}
+	first := labels[len(labels)-1][0] | 0x20
+	return len(labels) > 1 && 'a' <= first && first <= 'z'
+}
+
+// isLabel reports whether s can stand between the dots of a host's name.
+func isLabel(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && s[0] != '-' && s[len(s)-1] != '-'
 }
 
 func (p *parser) link(value string, start, end int) *term {

@@ -27,10 +27,11 @@ const (
 	CodeBareURL       = "bare_url"
 	CodeAlwaysFalse   = "always_false"
 	CodeRedundantTerm = "redundant_term"
-	// CodeUnresolvedHandle and CodeBroad need what is outside the rule: the
-	// caller adds them.
+	// CodeUnresolvedHandle is told of every handle that only Bluesky could have:
+	// nothing here looks handles up.
 	CodeUnresolvedHandle = "unresolved_handle"
-	CodeBroad            = "broad"
+	// CodeBroad needs what is stored: the caller adds it.
+	CodeBroad = "broad"
 )
 
 // Problem is one thing that is wrong with a rule, or a warning.

@@ -60,6 +60,8 @@ func (p *parser) tag(l lexeme, op operator, name string) *term {
 		p.report(starProblem(l.start, l.end))
 	case len(p.arena.cut(name)) == 0:
 		p.report(noTagProblem(l, l.text(p.rule())))
+	case op == opMention && isDomain(name):
+		p.report(unresolvedProblem(l.start, l.end, "@"))
 	}
 	return t
 }
