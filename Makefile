@@ -22,7 +22,7 @@ help: ## print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The page: what it is made of, and what Vite makes of it.
-PAGE := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/e2e -prune -o -type f ! -name '*.test.*' ! -name '*.go' ! -name '.*' -print)
+PAGE := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/e2e -prune -o -path web/shots -prune -o -type f ! -name '*.test.*' ! -name '*.go' ! -name '.*' -print)
 
 # Without npm the binaries are built all the same, and say on / what they lack.
 web/dist/index.html: $(PAGE)

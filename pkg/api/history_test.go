@@ -45,8 +45,8 @@ func TestHistory(t *testing.T) {
 		defer stop()
 		go func() { _ = w.api.Run(ctx) }()
 
-		at := func(minute time.Duration) { // and a bit
-			time.Sleep(time.Until(began.Add(minute*time.Minute + time.Second)))
+		at := func(minute int) { // and a bit
+			time.Sleep(time.Until(began.Add(time.Duration(minute)*time.Minute + time.Second)))
 			synctest.Wait()
 		}
 		at(1)
