@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"riffle/pkg/auth"
+	"riffle/pkg/rule"
 )
 
 const (
@@ -94,9 +95,11 @@ type API struct {
 	news     *news
 	health   *health
 	recent   *recent
+	floods   *floods
+	warnings *warnings
 	origin   *http.CrossOriginProtection
 	requests requestIDs
-	previews chan struct{} // holds one for each that runs
+	previews *turns
 	routes   *http.ServeMux
 
 	stopOnce sync.Once
@@ -133,9 +136,11 @@ func New(config Config) (*API, error) {
 		news:     newNews(versions, config.Log),
 		health:   &health{store: config.Store, log: config.Log, gauge: counters},
 		recent:   &recent{reader: config.Store, now: now},
+		warnings: newWarnings(),
+		floods:   &floods{reader: config.Store, users: map[int64][]rule.Rule{}},
 		origin:   http.NewCrossOriginProtection(),
 		requests: newRequestIDs(),
-		previews: make(chan struct{}, previews),
+		previews: newTurns(),
 		stopping: make(chan struct{}),
 		rate:     cmp.Or(config.Rate, DefaultRate),
 	}
@@ -222,7 +227,7 @@ func (a *API) mux(page map[string]*pageFile) *http.ServeMux {
 }
 
 // Handler answers all requests.
-func (a *API) Handler() http.Handler { return a.frame(a.routes) }
+func (a *API) Handler() http.Handler { return a.frame(a.exact(a.routes)) }
 
 // Run keeps the background parts going until ctx ends: it wakes who waits for
 // news, reads pages ahead, looks at the store, and writes when tokens were used.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -504,6 +505,85 @@ func TestExpiredCursor(t *testing.T) {
 	w.do(t, reader, "GET /v1/matches?after="+cursorOf(m.floor), "").want(t, http.StatusOK)
 }
 
+// TestRulesTag: a list of rules has another tag once it says something else.
+func TestRulesTag(t *testing.T) {
+	t.Parallel()
+	w, m := memoryWorld(t)
+	reader := w.token(t, w.alice, auth.Read|auth.Write)
+	w.do(t, reader, "POST /v1/rules", `{"value":"cat OR"}`).want(t, http.StatusUnprocessableEntity)
+	w.do(t, reader, "POST /v1/rules", `{"value":"cat or dog"}`).want(t, http.StatusCreated)
+	seen := map[string]string{}
+	id := m.rules[0].ID
+	for _, step := range []struct {
+		name string
+		do   func()
+	}{
+		{"as it was", func() {}},
+		{"matches", func() { m.numbers = map[int64]rule.Numbers{id: {Day: 1}} }},
+		{"matches an hour", func() { m.numbers = map[int64]rule.Numbers{id: {Hour: 1}} }},
+		{"a last match", func() { m.numbers = map[int64]rule.Numbers{id: {Last: time.Now()}} }},
+		{"off", func() { m.flood(id) }},
+		{"another", func() { w.do(t, reader, "POST /v1/rules", `{"value":"bird"}`).want(t, http.StatusCreated) }},
+	} {
+		step.do()
+		var answer *response
+		for range 2 { // the second time what was warned is remembered
+			answer = w.do(t, reader, "GET /v1/rules", "").want(t, http.StatusOK)
+			if got := into[[]ruleAnswer](t, answer.Data)[0].Warnings; len(got) != 1 {
+				t.Errorf("%s: got warnings %v, want one", step.name, got)
+			}
+		}
+		tag := answer.header.Get("ETag")
+		if before, ok := seen[tag]; ok {
+			t.Errorf("%s: got the tag of %s", step.name, before)
+		}
+		seen[tag] = step.name
+	}
+}
+
+// TestWarningsAreBounded: what is remembered of rules does not grow for ever, and
+// what is asked for stays.
+func TestWarningsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWarnings()
+	known := func(value string) bool {
+		key := maphash.String(w.seed, value)
+		_, young := w.young[key]
+		_, old := w.old[key]
+		return young || old
+	}
+	ask := func(values ...string) {
+		t.Helper()
+		for _, value := range values {
+			want := strings.Count(value, " or ")
+			if got := w.of(value); len(got) != want {
+				t.Errorf("%s: got warnings %v, want %d", value, got, want)
+			}
+		}
+	}
+	ask("cat or dog", "forgotten")
+	w.size = warnedRules // as if there were so many
+	ask("bird", "cat or dog")
+	w.size = warnedRules
+	ask("fish")
+	if known("forgotten") || known("bird") || !known("cat or dog") || !known("fish") {
+		t.Errorf("got %d and %d rules remembered, want those that were asked for last", len(w.young), len(w.old))
+	}
+}
+
+// TestLoosePaths asks for what net/http would redirect in its own words.
+func TestLoosePaths(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	reader := w.token(t, w.alice, auth.Read)
+	for _, path := range []string{"/v1//matches", "//", "//v1/matches", "/v1/matches//", "/v1/./matches", "/v1/rules/../matches", "/v1/matches/..", "/."} {
+		w.do(t, reader, "GET http://riffle.example"+path, "").wantFailure(t, http.StatusNotFound, "not_found")
+	}
+	for path, want := range map[string]int{"/": http.StatusOK, "/v1/matches": http.StatusOK, "/v1/stages/ingest%2F%2Fx/pause": http.StatusMethodNotAllowed, "/.well-known": http.StatusNotFound} {
+		w.do(t, reader, "GET http://riffle.example"+path, "").want(t, want)
+	}
+}
+
 // TestServe speaks to the real server, over a connection, until it stops in the
 // middle of a wait.
 func TestServe(t *testing.T) {
@@ -586,6 +666,57 @@ func TestCursorMovesOn(t *testing.T) {
 			t.Error("got the same next after a change that was filtered out, want it moved on")
 		}
 	})
+}
+
+// TestUnchangedNeverExpires polls for a user without news by the book, with the
+// ETag and the cursor of the last answer, while what others have is purged.
+func TestUnchangedNeverExpires(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ keep, every, others time.Duration }{
+		"a month is kept":         {30 * 24 * time.Hour, 5 * time.Minute, 3 * time.Hour},
+		"ten minutes are kept":    {10 * time.Minute, 30 * time.Second, time.Second},
+		"others have news seldom": {24 * time.Hour, time.Hour, 40 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory(time.Now)
+				w := newWorld(t, m, time.Now)
+				reader := w.token(t, w.alice, auth.Read)
+				answer := w.do(t, reader, "GET /v1/matches", "").want(t, http.StatusOK)
+				next := into[pageSummary](t, answer.Summary).Next
+				bodies, polls := 0, 0
+				poll := func() *response {
+					answer := w.do(t, reader, "GET /v1/matches?after="+next, "")
+					reader.Set("If-None-Match", answer.header.Get("ETag"))
+					if polls++; answer.status != http.StatusNotModified {
+						next = into[pageSummary](t, answer.want(t, http.StatusOK).Summary).Next
+						bodies++
+					}
+					return answer
+				}
+				told, changes := time.Now(), []int64{m.number}
+				for began := time.Now(); time.Since(began) < 3*c.keep; time.Sleep(c.every) {
+					if time.Since(told) >= c.others {
+						keep(t, m, w.bob.ID, "test:1", "of another", "a", 1)
+						changes, told = append(changes, m.number), time.Now()
+					}
+					m.kept = time.Now().Add(-c.keep).UnixMicro()
+					for ; len(changes) > 0 && changes[0] < m.kept; changes = changes[1:] {
+						m.floor = changes[0]
+					}
+					poll()
+				}
+				keep(t, m, w.alice.ID, "test:2", "hers", "a", 1)
+				if got := into[[]matchForm](t, poll().want(t, http.StatusOK).Data); len(got) != 1 {
+					t.Errorf("got %d changes, want the one there is", len(got))
+				}
+				if 4*bodies > polls {
+					t.Errorf("got %d bodies of %d polls, want nearly all answered 304", bodies, polls)
+				}
+			})
+		})
+	}
 }
 
 // patchy finds nothing in the first stretch it looks at, and says that there is

@@ -41,6 +41,16 @@ func codingOf(accept string) coding {
 	return best
 }
 
+// reads reports whether a client takes a coding.
+func reads(accept string, c coding) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		if name, weight := weightOf(part); coding(name) == c {
+			return weight > 0
+		}
+	}
+	return false
+}
+
 // weightOf reads one name of an Accept-Encoding header with its weight, 0 for
 // one that cannot be read.
 func weightOf(part string) (name string, weight float64) {

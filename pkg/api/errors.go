@@ -31,6 +31,8 @@ var (
 	exists           = kind{http.StatusConflict, "exists", "There is one already"}
 	gapNotAccepted   = kind{http.StatusConflict, "gap_not_accepted", "This would lose posts"}
 	busy             = kind{http.StatusConflict, "busy", "Somebody else is at it"}
+	tooMany          = kind{http.StatusConflict, "too_many", "There are as many as there may be"}
+	rotated          = kind{http.StatusConflict, "rotated", "Another token stands in its place"}
 	cursorExpired    = kind{http.StatusGone, "cursor_expired", "The cursor is older than what is kept"}
 	bodyTooLarge     = kind{http.StatusRequestEntityTooLarge, "body_too_large", "The body is too large"}
 	wrongContentType = kind{http.StatusUnsupportedMediaType, "wrong_content_type", "The body is not JSON"}

@@ -24,8 +24,15 @@ func (a *API) explainRule(w http.ResponseWriter, r *http.Request, who *identity)
 	if err := readBody(w, r, fields{"value": &value, "match": &match, "event": &given}); err != nil {
 		return err
 	}
-	if (match == "") == (given == nil) {
+	if string(given) == "null" {
+		given = nil // as left out, like every field
+	}
+	switch {
+	case match == "" && given == nil:
 		return missingField("match", "give the id of one of your matches, or an event, to explain the rule with")
+	case match != "" && given != nil:
+		return badField.because("Give a match or an event, not both: one of the two is meant.").
+			with(mistake{Code: badField.code, Pointer: "/match", Message: "stands beside an event"})
 	}
 	expr, problems := rule.Parse(value)
 	if expr == nil {

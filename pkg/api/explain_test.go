@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,11 @@ func testExplain(t *testing.T, w *world) {
 	if diff := cmp.Diff(want, whyNot); diff != "" {
 		t.Errorf("why not (-want +got):\n%s", diff)
 	}
+	w.do(t, alice, "POST /v1/rules/explain", fmt.Sprintf(`{"value":"cat","match":%q,"event":null}`, id)).want(t, http.StatusOK)
+	both := w.do(t, alice, "POST /v1/rules/explain", fmt.Sprintf(`{"value":"cat","match":%q,"event":{}}`, id)).wantFailure(t, http.StatusBadRequest, "bad_field")
+	if !strings.Contains(both.Error.Detail, "one of the two") {
+		t.Errorf("got %q of a match beside an event, want it said that one is meant", both.Error.Detail)
+	}
 	w.do(t, alice, "POST /v1/rules/explain", fmt.Sprintf(`{"value":"-cat","match":%q}`, id)).wantFailure(t, http.StatusUnprocessableEntity, "invalid_rule")
 	w.do(t, bob, "POST /v1/rules/explain", fmt.Sprintf(`{"value":"cat","match":%q}`, id)).wantFailure(t, http.StatusNotFound, "not_found")
 }
@@ -50,6 +56,7 @@ func TestExplainGivenEvent(t *testing.T) {
 	reader := w.token(t, w.alice, auth.Read)
 	for body, want := range map[string]bool{
 		`{"value":"cat","event":{"text":"a cat"}}`:                                  true,
+		`{"value":"cat","event":{"text":"a cat"},"match":null}`:                     true,
 		`{"value":"cat is:reply","event":{"text":"a cat"}}`:                         false,
 		`{"value":"cat is:reply","event":{"text":"a cat","kind":"reply"}}`:          true,
 		`{"value":"#go","event":{"text":"x","hashtags":["Go"]}}`:                    true,
@@ -64,6 +71,7 @@ func TestExplainGivenEvent(t *testing.T) {
 	}
 	for body, pointer := range map[string]string{
 		`{"value":"cat"}`:                           "/match",
+		`{"value":"cat","event":null}`:              "/match",
 		`{"value":"cat","event":{},"match":"a"}`:    "/match",
 		`{"value":"cat","event":[]}`:                "/event",
 		`{"value":"cat","event":{"text":1}}`:        "/event",

@@ -38,10 +38,13 @@ type memory struct {
 	mu      sync.Mutex
 	down    error // answered by every call while set
 	number  int64
-	floor   int64 // what came before it is purged
+	floor   int64 // the newest change that is purged
+	kept    int64 // what came before it may be
+	ruled   int64 // number of the newest change of a rule
 	users   []auth.User
 	tokens  []auth.Token
 	rules   []rule.Rule
+	rotated map[int64]bool // tokens, by id
 	logins  map[[32]byte]auth.Token
 	changes map[int64][]event.Change
 	events  []json.RawMessage
@@ -53,7 +56,7 @@ type memory struct {
 }
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{now: now, number: now().UnixMicro(), logins: map[[32]byte]auth.Token{}, changes: map[int64][]event.Change{}}
+	return &memory{now: now, number: now().UnixMicro(), logins: map[[32]byte]auth.Token{}, rotated: map[int64]bool{}, changes: map[int64][]event.Change{}}
 }
 
 var errAway = retry.Transient(errors.New("connection refused to 10.0.0.1:3306"))
@@ -130,7 +133,7 @@ func (m *memory) LastNumber(_ context.Context, user int64) (int64, error) {
 func (m *memory) News(_ context.Context, after int64) (event.News, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	news := event.News{Changes: m.number, Tokens: m.revised, Users: map[int64]int64{}, Whole: after > 0}
+	news := event.News{Changes: m.number, Tokens: m.revised, Rules: m.ruled, Kept: m.kept, Users: map[int64]int64{}, Whole: after > 0}
 	for user, changes := range m.changes {
 		if last := changes[len(changes)-1].Number; last > after {
 			news.Users[user] = last
@@ -263,6 +266,11 @@ func (m *memory) Rules(_ context.Context, user int64) ([]rule.Rule, error) {
 	return found, m.down
 }
 
+func (m *memory) CountRules(ctx context.Context, user int64) (int, error) {
+	rules, err := m.Rules(ctx, user)
+	return len(rules), err
+}
+
 func (m *memory) Rule(_ context.Context, user, id int64) (rule.Rule, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -294,6 +302,7 @@ func (m *memory) AddRule(_ context.Context, r rule.Rule) (rule.Rule, error) {
 		return rule.Rule{}, event.ErrExists
 	}
 	r.ID, r.CreatedAt, r.UpdatedAt, r.Number = m.next(), m.now(), m.now(), m.next()
+	m.ruled = r.Number
 	m.rules = append(m.rules, r)
 	return r, m.down
 }
@@ -309,7 +318,7 @@ func (m *memory) UpdateRule(_ context.Context, r rule.Rule) (rule.Rule, error) {
 		return rule.Rule{}, event.ErrExists
 	}
 	r.CreatedAt, r.UpdatedAt, r.FloodedAt, r.Number = m.rules[at].CreatedAt, m.now(), time.Time{}, m.next()
-	m.rules[at] = r
+	m.rules[at], m.ruled = r, r.Number
 	return r, nil
 }
 
@@ -320,7 +329,7 @@ func (m *memory) RemoveRule(_ context.Context, user, id int64) error {
 	if err != nil {
 		return err
 	}
-	m.rules = slices.Delete(m.rules, at, at+1)
+	m.rules, m.ruled = slices.Delete(m.rules, at, at+1), m.next()
 	return nil
 }
 
@@ -348,6 +357,7 @@ func (m *memory) flood(id int64) {
 	for i := range m.rules {
 		if r := &m.rules[i]; r.ID == id {
 			r.Enabled, r.FloodedAt, r.Number = false, m.now(), m.next()
+			m.ruled = r.Number
 		}
 	}
 }
@@ -415,6 +425,13 @@ func (m *memory) RevokeToken(_ context.Context, user, id int64) error {
 }
 
 func (m *memory) RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error) {
+	m.mu.Lock()
+	before := m.rotated[old]
+	m.rotated[old] = true
+	m.mu.Unlock()
+	if before {
+		return auth.Token{}, event.ErrExists
+	}
 	if overlap == 0 {
 		if err := m.RevokeToken(ctx, t.User, old); err != nil {
 			return auth.Token{}, err

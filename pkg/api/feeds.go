@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -76,12 +77,12 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	if err != nil {
 		return err
 	}
-	floods, err := a.store.FloodedRules(ctx, q.User)
+	floods, err := a.floods.of(ctx, q.User, a.versions.rules())
 	if err != nil {
 		return err
 	}
 	header := w.Header()
-	header.Set("ETag", a.pageTag(last+floodNumber(floods), &q))
+	header.Set("ETag", a.pageTag(last+floodNumber(floods), &q, false))
 	header.Set("Cache-Control", "private, no-cache")
 	if hasTag(r.Header.Get("If-None-Match"), header.Get("ETag")) {
 		a.refund(header, entry)
@@ -105,6 +106,38 @@ func (a *API) serveFeed(w http.ResponseWriter, r *http.Request, contentType stri
 	}
 	writeWhole(w, http.StatusOK, contentType, body)
 	return nil
+}
+
+// floods remembers each user's rules that are off because they kept too much,
+// until any rule changes.
+type floods struct {
+	reader RuleReader
+
+	mu     sync.Mutex
+	number int64 // of the newest change of a rule when these were read, or before
+	users  map[int64][]rule.Rule
+}
+
+// of gives a user's, as new as the number of the newest change of a rule.
+func (f *floods) of(ctx context.Context, user, number int64) ([]rule.Rule, error) {
+	f.mu.Lock()
+	known, ok := f.users[user]
+	ok = ok && f.number == number
+	f.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	found, err := f.reader.FloodedRules(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.number != number || len(f.users) >= versionsMax {
+		f.number, f.users = number, map[int64][]rule.Rule{}
+	}
+	f.users[user] = found
+	return found, nil
 }
 
 // floodNumber changes with the rules that are off because they kept too much.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,6 +12,37 @@ import (
 	"riffle/pkg/auth"
 	"riffle/pkg/rule"
 )
+
+// asking counts the questions for rules that are off.
+type asking struct {
+	*memory
+	asked int
+}
+
+func (a *asking) FloodedRules(ctx context.Context, user int64) ([]rule.Rule, error) {
+	a.asked++
+	return a.memory.FloodedRules(ctx, user)
+}
+
+// TestFeedPollsCostNoQuestion: while no rule changes, what is off is known.
+func TestFeedPollsCostNoQuestion(t *testing.T) {
+	t.Parallel()
+	m := &asking{memory: newMemory(time.Now)}
+	w := newWorld(t, m, time.Now)
+	link := w.link(t, w.alice, "atom")
+	since := http.Header{"If-None-Match": {w.do(t, nil, "GET "+link, "").want(t, http.StatusOK).header.Get("ETag")}}
+	for range 10 {
+		w.do(t, since, "GET "+link, "").want(t, http.StatusNotModified)
+	}
+	if m.asked != 1 {
+		t.Errorf("got %d questions of 11 polls, want one", m.asked)
+	}
+	w.do(t, w.token(t, w.bob, auth.Write), "POST /v1/rules", `{"value":"another's"}`).want(t, http.StatusCreated)
+	w.do(t, since, "GET "+link, "").want(t, http.StatusNotModified)
+	if m.asked != 2 {
+		t.Errorf("got %d questions after a change of a rule, want two", m.asked)
+	}
+}
 
 // TestFloodedRuleIsTold: the owner of a rule that was switched off for keeping
 // too much sees it on the rule and in the feeds, until the rule is changed.

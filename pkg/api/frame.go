@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -243,6 +245,27 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err := writeEnvelope(w, failure.kind.status, failure.envelope()); err != nil {
 		a.log.Error("failure not told", zap.NamedError(obs.Error, err))
 	}
+}
+
+// exact refuses a path that the standard library would redirect to a shorter one,
+// in its own words.
+func (a *API) exact(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isLoose(r.URL) {
+			a.fail(w, r, notFound.because("There is no such path; it has an empty part, or one of dots."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isLoose reports whether a path has an empty part or one of dots.
+func isLoose(u *url.URL) bool {
+	if !strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/.") {
+		return false // nearly every one
+	}
+	asked := u.EscapedPath()
+	return strings.Contains(asked, "//") || path.Clean(asked) != strings.TrimSuffix(asked, "/")
 }
 
 // methods are those that a route may have, in the order of an Allow header;

@@ -69,7 +69,8 @@ func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity,
 	if isNewest(&q) {
 		a.versions.polls(&q)
 	}
-	tag := a.pageTag(last, &q)
+	moves := a.moves(&q)
+	tag := a.pageTag(last, &q, moves)
 	header := w.Header()
 	header[etagKey] = []string{tag}
 	header["Cache-Control"] = revalidate
@@ -82,7 +83,7 @@ func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity,
 	if !ok {
 		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 		defer cancel()
-		if page, err = a.readPage(ctx, q, last); err != nil {
+		if page, err = a.readPage(ctx, q, last, moves); err != nil {
 			return err
 		}
 		page = a.pages.put(tag, page)
@@ -93,13 +94,15 @@ func (a *API) pollMatches(w http.ResponseWriter, r *http.Request, who *identity,
 	return nil
 }
 
-// readPage reads a page and gives its answer.
-func (a *API) readPage(ctx context.Context, q event.Query, last int64) (*cachedPage, error) {
+// readPage reads a page and gives its answer. An empty one gives its own cursor
+// back unless that moves: the same question is asked again then, which 304 can
+// answer.
+func (a *API) readPage(ctx context.Context, q event.Query, last int64, moves bool) (*cachedPage, error) {
 	page, err := a.store.Matches(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	if last <= q.After && isRecent(&q, &page) {
+	if q.HasAfter && last <= q.After && !moves && len(page.Changes) == 0 && !page.More {
 		page.Next = q.After
 	}
 	buffer := takeBuffer()
@@ -131,26 +134,34 @@ func links(q *event.Query, page *event.Page) []string {
 // linkTo is one link of a header (RFC 8288); the address is escaped already.
 func linkTo(address, relation string) string { return "<" + address + `>; rel="` + relation + `"` }
 
-// steady is how long an empty poll gives its own cursor back: the same question
-// is asked again then, which 304 can answer. After that the cursor moves on,
-// before it is older than what is kept.
+// steady is how long the cursor of a poll without news may stand still.
 const steady = time.Hour
 
-// isRecent reports whether a poll found nothing and its cursor may stand still.
-// Numbers are microseconds of the store's clock.
-func isRecent(q *event.Query, page *event.Page) bool {
-	return q.HasAfter && len(page.Changes) == 0 && !page.More && page.Next-q.After < steady.Microseconds()
+// moves reports whether the cursor of a poll must move on though there may be no
+// news: it is older than steady, or than half of what is kept, so that it would
+// expire under a poller who is answered 304. Where nobody has changes after it
+// there is nowhere to go, and it does not expire. Numbers are microseconds of the
+// store's clock; the newest stands for it where ours is behind.
+func (a *API) moves(q *event.Query) bool {
+	if !q.HasAfter {
+		return false
+	}
+	kept, newest := a.versions.kept()
+	now := max(newest, a.now().UnixMicro())
+	return newest > q.After && now-q.After >= min(steady.Microseconds(), (now-kept)/2)
 }
 
-// pageTag makes the ETag of a page: what the user's newest change is, and what
-// was asked. It is weak, since poll_after_ms is advice and no content.
-func (a *API) pageTag(last int64, q *event.Query) string {
+// pageTag makes the ETag of a page: what the user's newest change is, what was
+// asked, and whether next leads elsewhere though there is no news. It is weak,
+// since poll_after_ms is advice and no content.
+func (a *API) pageTag(last int64, q *event.Query, moves bool) string {
 	hash := fnv.New64a()
 	b := make([]byte, 0, 128)
 	for _, number := range []int64{q.User, q.Before, q.After, int64(q.Limit)} {
 		b = append(strconv.AppendInt(b, number, 36), '.')
 	}
 	b = strconv.AppendBool(b, q.HasAfter)
+	b = strconv.AppendBool(b, moves)
 	for _, text := range append([]string{a.version, q.Tag, q.Rule}, q.IDs...) {
 		b = strconv.AppendQuote(b, text)
 	}

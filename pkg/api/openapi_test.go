@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/auth"
+	"riffle/pkg/rule"
 )
 
 // document is openapi.json as far as the tests look at it.
@@ -300,7 +302,7 @@ func TestEveryDocumentedAnswer(t *testing.T) {
 			})
 		}
 		for name, test := range map[string]func(*testing.T, *world, *memory){
-			"Failures": produceFailures, "Expired": produceExpired, "Plain": producePlain, "Pause": producePause, "Dead letters": testDeadLetters,
+			"Failures": produceFailures, "Expired": produceExpired, "Plain": producePlain, "Pause": producePause, "Limits": produceLimits, "Dead letters": testDeadLetters,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -363,6 +365,37 @@ func produceFailures(t *testing.T, w *world, m *memory) {
 			w.api.rate = DefaultRate
 		}
 	}
+}
+
+// produceLimits reaches what one user may have, and goes a step further.
+func produceLimits(t *testing.T, w *world, m *memory) {
+	owner := w.token(t, w.alice, auth.Read|auth.Write)
+	add := func(call, body string, status int) {
+		t.Helper()
+		answer := w.do(t, owner, "POST "+call, body).want(t, status)
+		if status == http.StatusConflict {
+			answer.wantFailure(t, status, "too_many")
+		}
+	}
+	for i := range int64(maxRules - 1) {
+		m.rules = append(m.rules, rule.Rule{ID: m.next(), User: w.alice.ID, Canonical: strconv.FormatInt(i, 10), Value: strconv.FormatInt(i, 10)})
+	}
+	add("/v1/rules", `{"value":"the last"}`, http.StatusCreated)
+	add("/v1/rules", `{"value":"one too many"}`, http.StatusConflict)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/rules", nil)
+	r.Header = owner
+	list := httptest.NewRecorder() // the document is held to shorter ones
+	w.api.Handler().ServeHTTP(list, r)
+	if want := fmt.Sprintf(`{"summary":{"count":%d},"data":[{`, maxRules); !strings.HasPrefix(list.Body.String(), want) {
+		t.Errorf("got %.50s, want %s", list.Body, want)
+	}
+	for range maxTokens - 2 { // and the owner's
+		w.token(t, w.alice, auth.Read)
+	}
+	m.tokens = append(m.tokens, auth.Token{ID: m.next(), User: w.alice.ID, RevokedAt: m.now()}, auth.Token{ID: m.next(), User: w.alice.ID, ExpiresAt: m.now()})
+	add("/v1/tokens", `{}`, http.StatusCreated)
+	add("/v1/tokens", `{}`, http.StatusConflict)
+	w.do(t, w.token(t, w.bob, auth.Read|auth.Write), "POST /v1/tokens", `{}`).want(t, http.StatusCreated)
 }
 
 func produceExpired(t *testing.T, w *world, m *memory) {

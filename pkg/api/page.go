@@ -91,6 +91,8 @@ func newPageFile(name string, content []byte) *pageFile {
 func (f *pageFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", pagePolicy)
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	header.Set("Cache-Control", "no-cache")
 	header.Set("Vary", "Accept-Encoding")
 	header.Set("ETag", f.tag)
@@ -100,7 +102,7 @@ func (f *pageFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("Content-Type", f.kind)
 	body := f.plain
-	if f.small != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if f.small != nil && reads(r.Header.Get("Accept-Encoding"), codingGzip) {
 		header.Set("Content-Encoding", "gzip")
 		body = f.small
 	}

@@ -46,6 +46,9 @@ func TestPage(t *testing.T) {
 		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "require-trusted-types-for 'script'") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: got policy %q", target, policy)
 		}
+		if got := answer.Header().Get("Cross-Origin-Opener-Policy"); got != "same-origin" || answer.Header().Get("Permissions-Policy") == "" {
+			t.Errorf("%s: got opener policy %q and permissions %q", target, got, answer.Header().Get("Permissions-Policy"))
+		}
 		again := askPage(t, files, target, http.Header{"If-None-Match": {answer.Header().Get("Etag")}})
 		if again.Code != http.StatusNotModified || again.Body.Len() > 0 {
 			t.Errorf("%s: got %d with its tag, want 304", target, again.Code)
@@ -59,6 +62,12 @@ func TestPage(t *testing.T) {
 	packed := askPage(t, files, "/page.js", http.Header{"Accept-Encoding": {"gzip, br"}})
 	if packed.Header().Get("Content-Encoding") != "gzip" || packed.Body.Len() >= len(script) {
 		t.Fatalf("got %d bytes of encoding %q", packed.Body.Len(), packed.Header().Get("Content-Encoding"))
+	}
+	for accept, want := range map[string]string{"gzip;q=0": "", "br, gzip; q=0": "", "GZIP;q=0.1": "gzip", "x-gzip": "", "": ""} {
+		answer := askPage(t, files, "/page.js", http.Header{"Accept-Encoding": {accept}})
+		if got := answer.Header().Get("Content-Encoding"); got != want {
+			t.Errorf("Accept-Encoding %q: got %q, want %q", accept, got, want)
+		}
 	}
 	reader, err := gzip.NewReader(packed.Body)
 	if err != nil {

@@ -201,6 +201,24 @@ func parseWait(value string) (time.Duration, error) {
 	return wait, nil
 }
 
+// parseSpan reads a time span as the command line does: Go's form, which may
+// begin with days or weeks.
+func parseSpan(text string) (time.Duration, error) {
+	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		count, rest, found := strings.Cut(text, unit)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(count, 10, 14) // no overflow, with weeks either
+		if err != nil || rest == "" {
+			return time.Duration(n) * length, err
+		}
+		more, err := time.ParseDuration(rest)
+		return time.Duration(n)*length + more, err
+	}
+	return time.ParseDuration(text)
+}
+
 func cursorParameter(name, value string) (int64, error) {
 	number, ok := parseCursor(value)
 	if !ok || name == "before" && number == 0 {

@@ -136,7 +136,7 @@ func TestPageTag(t *testing.T) {
 	t.Parallel()
 	api := &API{version: "1"}
 	base := event.Query{User: 1, Limit: 50}
-	seen := map[string]string{api.pageTag(7, &base): "the first"}
+	seen := map[string]string{api.pageTag(7, &base, false): "the first"}
 	note := func(name, tag string) {
 		if other, ok := seen[tag]; ok {
 			t.Errorf("%s: got the tag of %s", name, other)
@@ -155,10 +155,11 @@ func TestPageTag(t *testing.T) {
 		"two ids":       {User: 1, Limit: 50, IDs: []string{"a", "b"}},
 		"an odd id":     {User: 1, Limit: 50, IDs: []string{`a""b`}},
 	} {
-		note(name, api.pageTag(7, &q))
+		note(name, api.pageTag(7, &q, false))
 	}
-	note("another change", api.pageTag(8, &base))
-	note("another version", (&API{version: "2"}).pageTag(7, &base))
+	note("a cursor that moves", api.pageTag(7, &base, true))
+	note("another change", api.pageTag(8, &base, false))
+	note("another version", (&API{version: "2"}).pageTag(7, &base, false))
 }
 
 func TestHasTag(t *testing.T) {
@@ -217,4 +218,20 @@ func FuzzParseMatchQuery(f *testing.F) {
 			t.Errorf("%q: got %+v, which contradicts itself", raw, q)
 		}
 	})
+}
+
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "2d": 48 * time.Hour, "1d12h": 36 * time.Hour, "2w": 14 * 24 * time.Hour, "0s": 0, "1w1h": 169 * time.Hour,
+		"": -1, "d": -1, "2": -1, "2 d": -1, "-1d": -1, "1h2d": -1, "1w2d": -1, "99999999999d": -1, "1.5d": -1, "2days": -1,
+	} {
+		got, err := parseSpan(text)
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q: got %v, %v, want %v", text, got, err, want)
+		}
+	}
 }

@@ -93,8 +93,8 @@ func (a *API) pauseStage(w http.ResponseWriter, r *http.Request, who *identity) 
 	}
 	if length != "" {
 		var err error
-		if wish.For, err = time.ParseDuration(length); err != nil || wish.For <= 0 {
-			return badValue("for", "must be a time span such as 90s, 10m or 2h")
+		if wish.For, err = parseSpan(length); err != nil || wish.For <= 0 {
+			return badValue("for", "must be a time span such as 90s, 10m, 2h or 2d")
 		}
 	}
 	return a.flip(w, r, who, &wish)
@@ -125,6 +125,9 @@ func (a *API) flip(w http.ResponseWriter, r *http.Request, who *identity, wish *
 	if err := wish.Check(); err != nil {
 		return badValue("reason", err.Error())
 	}
+	if a.switches == Switches(noSwitches{}) {
+		return noBuffer()
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	if wish.Pause {
@@ -152,6 +155,11 @@ func (a *API) nameOf(ctx context.Context, who *identity) string {
 		return user.Name + " (api)"
 	}
 	return "user " + strconv.FormatInt(who.user(), 10) + " (api)"
+}
+
+func noBuffer() error {
+	return maintenance.because("No buffer is configured for this api, and the switches are there. Start it with --buffer, or use `riffle pause --local` on each host.").
+		telling("Retry-After", retryAfter)
 }
 
 func bufferAway(cause error) error {

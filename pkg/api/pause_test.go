@@ -146,3 +146,18 @@ func TestPauseEndsWaiting(t *testing.T) {
 		}
 	})
 }
+
+// TestPauseWithoutBuffer: what no server keeps cannot be away.
+func TestPauseWithoutBuffer(t *testing.T) {
+	t.Parallel()
+	w, _ := memoryWorld(t)
+	w.api.switches = noSwitches{}
+	operator := w.token(t, w.alice, auth.Admin)
+	for _, call := range []string{"pause", "resume"} {
+		answer := w.do(t, operator, "POST /v1/stages/filter/"+call, "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+		if !strings.HasPrefix(answer.Error.Detail, "No buffer is configured") {
+			t.Errorf("%s: got %q, want it said that there is no buffer", call, answer.Error.Detail)
+		}
+	}
+	w.do(t, operator, "POST /v1/stages/nothing/pause", "").wantFailure(t, http.StatusNotFound, "not_found")
+}

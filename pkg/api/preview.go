@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"riffle/pkg/auth"
@@ -24,8 +25,11 @@ const (
 	previewSpan = time.Hour
 	// previewSamples is how many of the events found are shown.
 	previewSamples = 10
-	// previews is how many run at once: they take a whole core each.
+	// previews is how many run at once, of as many users: they take a whole core
+	// each.
 	previews = 2
+	// previewWait is how long one waits for its turn: longer than one takes.
+	previewWait = 2 * time.Second
 )
 
 // EventReader reads what is stored, whoever keeps it.
@@ -62,6 +66,11 @@ func (a *API) previewRule(w http.ResponseWriter, r *http.Request, who *identity)
 	if err != nil {
 		return err
 	}
+	done, err := a.previews.take(r.Context(), who.user())
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	user, err := a.store.User(ctx, who.user())
@@ -72,18 +81,84 @@ func (a *API) previewRule(w http.ResponseWriter, r *http.Request, who *identity)
 	if err != nil {
 		return err
 	}
-	select {
-	case a.previews <- struct{}{}:
-		defer func() { <-a.previews }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	if err := look.run(ctx, a.store); err != nil {
 		return err
 	}
 	form := look.form(a.eventRate(ctx))
 	form.Canonical, form.Warnings = draft.Canonical, append(warningsOf(draft.Value), broad(draft.Value, look.count, look.looked)...)
 	return writeData(w, http.StatusOK, none{}, form)
+}
+
+// turns lets each user run one preview at a time, and all together a few: who
+// asks for many waits behind themselves, and nobody else does.
+type turns struct {
+	all chan struct{} // holds one for each that runs
+
+	mu    sync.Mutex
+	users map[int64]*turn
+}
+
+// turn is that of one user, while somebody runs or waits.
+type turn struct {
+	taken  chan struct{} // holds one while one has it
+	askers int
+}
+
+func newTurns() *turns { return &turns{all: make(chan struct{}, previews), users: map[int64]*turn{}} }
+
+// take waits for the user's turn, until the function that it gives is called.
+//
+// Errors: *requestError of kind rateLimited where it does not come; that of ctx.
+func (t *turns) take(ctx context.Context, user int64) (done func(), err error) {
+	mine := t.join(user)
+	late := time.NewTimer(previewWait)
+	defer late.Stop()
+	if err := await(ctx, mine.taken, late, "Another of your previews is running. Let it end, or give it up."); err != nil {
+		t.leave(user, mine)
+		return nil, err
+	}
+	if err := await(ctx, t.all, late, "As many previews are running as the server can bear. Try again in a moment."); err != nil {
+		<-mine.taken
+		t.leave(user, mine)
+		return nil, err
+	}
+	return func() {
+		<-t.all
+		<-mine.taken
+		t.leave(user, mine)
+	}, nil
+}
+
+// await takes a place in a channel, before it is late.
+func await(ctx context.Context, places chan struct{}, late *time.Timer, why string) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-late.C:
+		return rateLimited.because("%s", why).telling("Retry-After", "1")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t *turns) join(user int64) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mine, ok := t.users[user]
+	if !ok {
+		mine = &turn{taken: make(chan struct{}, 1)}
+		t.users[user] = mine
+	}
+	mine.askers++
+	return mine
+}
+
+func (t *turns) leave(user int64, mine *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if mine.askers--; mine.askers == 0 {
+		delete(t.users, user)
+	}
 }
 
 // preview runs one rule over stored events.

@@ -30,6 +30,7 @@ func testRotate(t *testing.T, w *world) {
 	for _, header := range []http.Header{oldHeader, newHeader} {
 		w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK)
 	}
+	w.do(t, owner, "POST /v1/tokens/"+old.ID+"/rotate", "").wantFailure(t, http.StatusConflict, "rotated")
 	w.api.now = func() time.Time { return time.Now().Add(time.Hour + time.Second) }
 	w.api.tokens.now = w.api.now
 	w.do(t, oldHeader, "GET /v1/me", "").wantFailure(t, http.StatusUnauthorized, "unauthorized")
@@ -44,6 +45,12 @@ func testRotate(t *testing.T, w *world) {
 	at := slices.IndexFunc(list, func(t tokenAnswer) bool { return t.ID == soon.ID })
 	if at < 0 || list[at].ExpiresAt == nil || !list[at].ExpiresAt.Equal(*soon.ExpiresAt) {
 		t.Errorf("got %+v, want the old token to end when it was to", list)
+	}
+	later := end.Add(1000 * time.Hour)
+	renewed := into[tokenAnswer](t, w.do(t, owner, "POST /v1/tokens/"+got.ID+"/rotate",
+		fmt.Sprintf(`{"overlap":"2d","expires_at":%q}`, later.Format(time.RFC3339))).want(t, http.StatusCreated).Data)
+	if renewed.ExpiresAt == nil || !renewed.ExpiresAt.Equal(later) {
+		t.Errorf("got end %v, want the one asked for, %v", renewed.ExpiresAt, later)
 	}
 	gone, goneHeader := add(`{}`)
 	w.do(t, owner, "POST /v1/tokens/"+gone.ID+"/rotate", `{"overlap":"0s"}`).want(t, http.StatusCreated)
@@ -61,7 +68,7 @@ func refuseRotation(t *testing.T, w *world, owner http.Header) {
 	in := w.do(t, nil, "POST /v1/session", w.login(t, w.alice, auth.DefaultScopes, time.Now().Add(time.Minute))).want(t, http.StatusCreated)
 	session := into[struct{ Token struct{ ID string } }](t, in.Data).Token.ID
 	w.do(t, owner, "POST /v1/tokens/"+session+"/rotate", "").wantFailure(t, http.StatusForbidden, "forbidden")
-	for _, body := range []string{`{"overlap":"1 day"}`, `{"overlap":"-1h"}`, `{"overlap":"721h"}`, `{"overlap":5}`, `{"end":"1h"}`} {
+	for _, body := range []string{`{"overlap":"1 day"}`, `{"overlap":"-1h"}`, `{"overlap":"721h"}`, `{"overlap":"31d"}`, `{"expires_at":"2001-01-01T00:00:00Z"}`, `{"overlap":5}`, `{"end":"1h"}`} {
 		answer := w.do(t, owner, "POST /v1/tokens/"+session+"/rotate", body).wantFailure(t, http.StatusBadRequest, "bad_field")
 		if !strings.HasPrefix(answer.Error.Errors[0].Pointer, "/") {
 			t.Errorf("%s: got %s, want the field named", body, answer.body)

@@ -2,9 +2,14 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
+	"hash/fnv"
+	"hash/maphash"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"riffle/pkg/event"
@@ -15,6 +20,8 @@ import (
 type RuleReader interface {
 	// Rules lists them by ascending id.
 	Rules(ctx context.Context, user int64) ([]rule.Rule, error)
+	// CountRules tells how many there are.
+	CountRules(ctx context.Context, user int64) (int, error)
 	// Rule gives one.
 	// Errors: event.ErrNotFound, also for another user's.
 	Rule(ctx context.Context, user, id int64) (rule.Rule, error)
@@ -67,7 +74,7 @@ func formOfRule(r *rule.Rule, n rule.Numbers, warnings []mistake) ruleForm {
 	}
 }
 
-// listRules serves GET /v1/rules.
+// listRules serves GET /v1/rules, with 304 where the client has the answer.
 func (a *API) listRules(w http.ResponseWriter, r *http.Request, who *identity) error {
 	rules, err := a.store.Rules(r.Context(), who.user())
 	if err != nil {
@@ -77,11 +84,92 @@ func (a *API) listRules(w http.ResponseWriter, r *http.Request, who *identity) e
 	if err != nil {
 		return err
 	}
+	tag := a.rulesTag(rules, numbers)
+	header := w.Header()
+	header[etagKey] = []string{tag}
+	header["Cache-Control"] = revalidate
+	if hasTag(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	forms := make([]ruleForm, len(rules))
 	for i := range rules {
-		forms[i] = formOfRule(&rules[i], numbers[rules[i].ID], warningsOf(rules[i].Value))
+		forms[i] = formOfRule(&rules[i], numbers[rules[i].ID], a.warnings.of(rules[i].Value))
 	}
 	return writeData(w, http.StatusOK, counted{len(forms)}, forms)
+}
+
+// rulesTag makes the ETag of a list of rules: which they are and what they
+// matched. A rule that changes gets another number.
+func (a *API) rulesTag(rules []rule.Rule, numbers map[int64]rule.Numbers) string {
+	hash := fnv.New128a()
+	_, _ = hash.Write([]byte(a.version)) // never fails
+	b := make([]byte, 0, 64)
+	for i := range rules {
+		id := rules[i].ID
+		n := numbers[id]
+		b = b[:0]
+		for _, number := range []int64{id, rules[i].Number, n.Hour, n.Day, n.Last.UnixMicro()} {
+			b = binary.BigEndian.AppendUint64(b, uint64(number))
+		}
+		_, _ = hash.Write(b)
+	}
+	return `W/"` + hex.EncodeToString(hash.Sum(nil)) + `"`
+}
+
+// maxRules is how many rules a user may have for another to be added.
+const maxRules = 10_000
+
+// checkRules refuses a rule too many.
+func (a *API) checkRules(ctx context.Context, user int64) error {
+	count, err := a.store.CountRules(ctx, user)
+	if err == nil && count >= maxRules {
+		err = tooMany.because("You have %d rules, and a user may have no more. One rule holds up to 256 terms: join some with OR.", count)
+	}
+	return err
+}
+
+// warnedRules is how many rules' warnings are remembered at least.
+const warnedRules = 50_000
+
+// warnings remembers what there is to say of rules that were read before: to
+// parse one costs a hundred times what it takes to read it. It has two halves,
+// as pageCache has.
+type warnings struct {
+	seed maphash.Seed
+
+	mu         sync.Mutex
+	young, old map[uint64][]mistake
+	size       int // of the young half
+}
+
+func newWarnings() *warnings {
+	return &warnings{seed: maphash.MakeSeed(), young: map[uint64][]mistake{}}
+}
+
+// of gives the warnings of a rule; they must not be changed.
+func (w *warnings) of(value string) []mistake {
+	key := maphash.String(w.seed, value)
+	w.mu.Lock()
+	known, young := w.young[key]
+	ok := young
+	if !ok {
+		known, ok = w.old[key]
+	}
+	w.mu.Unlock()
+	if !ok {
+		known = warningsOf(value)
+	}
+	if young {
+		return known
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.young[key] = known
+	if w.size += 1 + len(known); w.size > warnedRules {
+		w.old, w.young, w.size = w.young, map[uint64][]mistake{}, 0
+	}
+	return known
 }
 
 // countedDays is for how many days matches are told.
@@ -135,6 +223,9 @@ func (a *API) addRule(w http.ResponseWriter, r *http.Request, who *identity) err
 		return err
 	}
 	draft.User = who.user()
+	if err := a.checkRules(r.Context(), draft.User); err != nil {
+		return err
+	}
 	added, err := a.store.AddRule(r.Context(), draft)
 	if errors.Is(err, event.ErrExists) {
 		return a.duplicate(r.Context(), &draft)

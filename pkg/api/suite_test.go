@@ -291,6 +291,13 @@ func testRules(t *testing.T, w *world) {
 	if got := into[[]ruleAnswer](t, list.Data); len(got) != 2 || string(list.Summary) != `{"count":2}` {
 		t.Errorf("got %s, want two rules", list.body)
 	}
+	since := http.Header{"Authorization": owner["Authorization"], "If-None-Match": {list.header.Get("ETag")}}
+	w.do(t, since, "GET /v1/rules", "").want(t, http.StatusNotModified)
+	w.do(t, owner, "PUT /v1/rules/"+first.ID, `{"value":"cat","action":"drop","enabled":true}`).want(t, http.StatusOK)
+	list = w.do(t, since, "GET /v1/rules", "").want(t, http.StatusOK)
+	if got := into[[]ruleAnswer](t, list.Data); len(got) != 2 || !got[0].Enabled {
+		t.Errorf("got %s after a change, want it in the list", list.body)
+	}
 	days := w.do(t, owner, "GET /v1/rules/counts", "").want(t, http.StatusOK)
 	for _, counts := range into[[]struct {
 		ByDay []int64 `json:"by_day"`

@@ -23,7 +23,8 @@ type TokenStore interface {
 	RevokeToken(ctx context.Context, user, id int64) error
 	// RotateToken stores a token in the place of one that is good, which ends
 	// after the overlap.
-	// Errors: event.ErrNotFound, also for another user's.
+	// Errors: event.ErrNotFound, also for another user's; event.ErrExists where it
+	// was rotated before.
 	RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error)
 }
 
@@ -56,13 +57,31 @@ func (a *API) listTokens(w http.ResponseWriter, r *http.Request, who *identity) 
 	if err != nil {
 		return err
 	}
-	now := a.now()
-	tokens = slices.DeleteFunc(tokens, func(t auth.Token) bool { return t.Check(t.Hash, now) != nil })
+	tokens = a.onlyGood(tokens)
 	forms := make([]tokenForm, len(tokens))
 	for i := range tokens {
 		forms[i] = formOfToken(&tokens[i])
 	}
 	return writeData(w, http.StatusOK, counted{len(forms)}, forms)
+}
+
+// onlyGood leaves those that can be used now.
+func (a *API) onlyGood(tokens []auth.Token) []auth.Token {
+	now := a.now()
+	return slices.DeleteFunc(tokens, func(t auth.Token) bool { return t.Check(t.Hash, now) != nil })
+}
+
+// maxTokens is how many tokens and sessions of one user may be good at once for
+// another to be made.
+const maxTokens = 1000
+
+// checkTokens refuses a token too many.
+func (a *API) checkTokens(ctx context.Context, user int64) error {
+	tokens, err := a.store.Tokens(ctx, user)
+	if err == nil && len(a.onlyGood(tokens)) >= maxTokens {
+		err = tooMany.because("You have %d tokens and sessions that are good; revoke some first.", maxTokens)
+	}
+	return err
 }
 
 // addToken serves POST /v1/tokens.
@@ -73,6 +92,9 @@ func (a *API) addToken(w http.ResponseWriter, r *http.Request, who *identity) er
 	}
 	if !who.token.Scopes.Covers(scopes) {
 		return forbidden.because("A token with the scopes %s cannot give %s.", who.token.Scopes, scopes)
+	}
+	if err := a.checkTokens(r.Context(), who.user()); err != nil {
+		return err
 	}
 	secret := auth.NewToken()
 	added, err := a.store.AddToken(r.Context(), auth.Token{
@@ -102,7 +124,7 @@ const (
 // rotateToken serves POST /v1/tokens/{id}/rotate: a new token that may do the
 // same, beside which the old one stays good for a while.
 func (a *API) rotateToken(w http.ResponseWriter, r *http.Request, who *identity) error {
-	overlap, err := readOverlap(w, r)
+	overlap, until, err := a.readRotation(w, r)
 	if err != nil {
 		return err
 	}
@@ -120,10 +142,16 @@ func (a *API) rotateToken(w http.ResponseWriter, r *http.Request, who *identity)
 	if !who.token.Scopes.Covers(old.Scopes) {
 		return forbidden.because("A token with the scopes %s cannot give %s.", who.token.Scopes, old.Scopes)
 	}
+	if until.IsZero() {
+		until = old.ExpiresAt
+	}
 	secret := auth.NewToken()
 	added, err := a.store.RotateToken(r.Context(), auth.Token{
-		User: old.User, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: old.Scopes, ExpiresAt: old.ExpiresAt,
+		User: old.User, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: old.Scopes, ExpiresAt: until,
 	}, id, overlap)
+	if errors.Is(err, event.ErrExists) {
+		return rotated.because("This token was rotated before, and another stands in its place: rotate that one.")
+	}
 	if err != nil {
 		return err
 	}
@@ -131,16 +159,20 @@ func (a *API) rotateToken(w http.ResponseWriter, r *http.Request, who *identity)
 	return writeToken(w, &added, secret)
 }
 
-func readOverlap(w http.ResponseWriter, r *http.Request) (time.Duration, error) {
+// readRotation gives how long the old token stays good, and the end of the new
+// one; zero: that of the old one.
+func (a *API) readRotation(w http.ResponseWriter, r *http.Request) (overlap time.Duration, until time.Time, err error) {
 	length := defaultOverlap.String()
-	if err := readOptional(w, r, fields{"overlap": &length}); err != nil {
-		return 0, err
+	var end *string
+	if err := readOptional(w, r, fields{"overlap": &length, "expires_at": &end}); err != nil {
+		return 0, until, err
 	}
-	overlap, err := time.ParseDuration(length)
+	overlap, err = parseSpan(length)
 	if err != nil || overlap < 0 || overlap > maxOverlap {
-		return 0, badValue("overlap", "must be a time span from 0s to 720h, such as 90m or 24h")
+		return 0, until, badValue("overlap", "must be a time span from 0s to 720h, such as 90m, 24h or 7d")
 	}
-	return overlap, nil
+	until, err = a.parseEnd(end)
+	return overlap, until, err
 }
 
 // goodToken gives one of a user's tokens that can be used now.
@@ -169,14 +201,20 @@ func (a *API) readToken(w http.ResponseWriter, r *http.Request) (auth.Scopes, ti
 	if errors.As(err, &wrong) {
 		return 0, time.Time{}, badValue("scopes", "cannot be: "+wrong.Error())
 	}
+	expires, err := a.parseEnd(until)
+	return scopes, expires, err
+}
+
+// parseEnd reads when a token is to end; nothing given is zero.
+func (a *API) parseEnd(until *string) (time.Time, error) {
 	if until == nil {
-		return scopes, time.Time{}, nil
+		return time.Time{}, nil
 	}
 	expires, err := time.Parse(time.RFC3339, *until)
 	if err != nil || !expires.After(a.now()) || expires.Year() > 9999 {
-		return 0, time.Time{}, badValue("expires_at", "must be a time to come, such as 2030-01-31T00:00:00Z")
+		return time.Time{}, badValue("expires_at", "must be a time to come, such as 2030-01-31T00:00:00Z")
 	}
-	return scopes, expires.UTC(), nil
+	return expires.UTC(), nil
 }
 
 // revokeToken serves DELETE /v1/tokens/{id}.

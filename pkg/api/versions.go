@@ -207,7 +207,7 @@ func (v *versions) take(news *event.News, began time.Time) {
 			v.chill(known, began)
 		}
 	}
-	v.at = event.News{Changes: news.Changes, Tokens: news.Tokens}
+	v.at = event.News{Changes: news.Changes, Tokens: news.Tokens, Rules: news.Rules, Kept: news.Kept}
 	v.checked = began
 }
 
@@ -298,6 +298,21 @@ func (v *versions) rest(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// kept gives the number below which changes may have been purged, and that of the
+// newest change of all.
+func (v *versions) kept() (from, newest int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.at.Kept, v.at.Changes
+}
+
+// rules gives the number of the newest change of a rule.
+func (v *versions) rules() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.at.Rules
 }
 
 // tokens gives the number of the newest change of a token, and when that was

@@ -40,11 +40,11 @@ func (a *API) readAhead(ctx context.Context, q event.Query) {
 	if err != nil {
 		return
 	}
-	tag := a.pageTag(last, &q)
+	tag := a.pageTag(last, &q, false)
 	if _, ok := a.pages.get(tag); ok {
 		return
 	}
-	if page, err := a.readPage(ctx, q, last); err == nil {
+	if page, err := a.readPage(ctx, q, last, false); err == nil {
 		a.pages.put(tag, page)
 	}
 }
