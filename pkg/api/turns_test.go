@@ -49,6 +49,17 @@ func TestTurns(t *testing.T) {
 		take(ctx, 2, 0, time.Second/2, context.Canceled)
 		time.AfterFunc(time.Second/2, leave)
 		askers.Wait()
+		for range previews {
+			turns.all <- struct{}{}
+		}
+		take(t.Context(), 4, 0, previewWait, late) // no place for anybody
+		time.Sleep(time.Second)
+		take(t.Context(), 4, 0, 3*time.Second/2, nil) // after the one who gave up
+		time.Sleep(3 * time.Second / 2)
+		for range previews {
+			<-turns.all
+		}
+		askers.Wait()
 		if len(turns.users) != 0 || len(turns.all) != 0 {
 			t.Errorf("got %d users and %d places kept after all, want none", len(turns.users), len(turns.all))
 		}
