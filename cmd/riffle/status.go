@@ -109,18 +109,21 @@ func (w away) Switches(context.Context) ([]pause.Switch, time.Time, error) {
 	return nil, time.Time{}, w.err
 }
 
-// look asks store and buffer at the same time.
+// look opens store and buffer at the same time, and then asks both. What is spent
+// on opening one that hangs is not taken from the time for the other's answers.
 func (a *app) look(ctx context.Context) api.Status {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
 	view := api.View{Version: internal.Version(), Now: time.Now}
+	opening, cancelOpening := context.WithTimeout(ctx, statusTimeout)
+	defer cancelOpening()
 	opened := make(chan func(), 1)
-	go func() { opened <- a.seeStore(ctx, &view) }()
-	closeBuffer := a.seeBuffer(ctx, &view)
+	go func() { opened <- a.seeStore(opening, &view) }()
+	closeBuffer := a.seeBuffer(opening, &view)
 	closeStore := <-opened
 	defer closeBuffer()
 	defer closeStore()
-	return view.Look(ctx)
+	asking, cancelAsking := context.WithTimeout(ctx, statusTimeout)
+	defer cancelAsking()
+	return view.Look(asking)
 }
 
 func (a *app) seeStore(ctx context.Context, view *api.View) (shut func()) {

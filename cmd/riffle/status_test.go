@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"riffle/cmd/internal"
 	"riffle/pkg/api"
+	"riffle/pkg/config"
 	"riffle/pkg/event"
 	"riffle/pkg/pause"
 )
@@ -192,5 +194,64 @@ func TestWatch(t *testing.T) {
 	cancel()
 	if status := <-ended; status != 0 {
 		t.Errorf("got status %d, want 0", status)
+	}
+}
+
+// blackHole accepts connections and never answers.
+func blackHole(t *testing.T) (address string) {
+	t.Helper()
+	var conf net.ListenConfig
+	l, err := conf.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestStatusOfOneThatHangs: a neighbour that never answers is away, and the other
+// one is not.
+func TestStatusOfOneThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name          string
+		store, buffer bool
+	}{{"the store", false, true}, {"the buffer", true, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			store, buffer := "sqlite:"+filepath.Join(dir, "store.db"), "sqlite:"+filepath.Join(dir, "buffer.db")
+			riffle(t, "", nil, "migrate", "--store", store).expect(t, 0, "", "")
+			b, err := internal.OpenBuffer(t.Context(), &config.Buffer{Path: filepath.Join(dir, "buffer.db")}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !c.store {
+				store = "mysql://u:p@" + blackHole(t) + "/d"
+			}
+			if !c.buffer {
+				buffer = "redis://" + blackHole(t)
+			}
+			var s struct{ Store, Buffer struct{ Reachable bool } }
+			out := riffle(t, "", nil, "status", "--json", "--store", store, "--buffer", buffer)
+			if err := json.Unmarshal([]byte(out.stdout), &s); err != nil {
+				t.Fatalf("%v: %s%s", err, out.stdout, out.stderr)
+			}
+			if s.Store.Reachable != c.store || s.Buffer.Reachable != c.buffer {
+				t.Errorf("%s hangs: store reachable %t, buffer %t", c.name, s.Store.Reachable, s.Buffer.Reachable)
+			}
+		})
 	}
 }
