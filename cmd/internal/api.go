@@ -41,6 +41,7 @@ func (p *Process) NewAPI(ctx context.Context, c *config.Web, at *config.Store, s
 	if err != nil {
 		return nil, err
 	}
+	p.watchStore(at)
 	gate := p.newGate("api", buffer, control.GateConfig{Stages: []string{pause.API}})
 	conf := api.Config{
 		Store: store, Depths: noBuffer{}, Stages: noBuffer{}, Switch: gate,

@@ -34,6 +34,8 @@ type Buffer struct {
 	Pause func(ctx context.Context, s pause.Switch) error
 	// Room says how full its server's memory is; nil where it is on a disk.
 	Room func(ctx context.Context) (used, size int64, err error)
+	// Dir is the folder of one on a disk.
+	Dir string
 	// LetGo takes sources that are drained and long silent off the list.
 	LetGo func(ctx context.Context, silence time.Duration) (gone []string, err error)
 	// Recent is what it still has of what was acknowledged; nil where store and
@@ -89,6 +91,7 @@ func openEmbedded(ctx context.Context, path string, most int64) (*Buffer, error)
 		return nil, errors.Join(err, b.Close())
 	}
 	return &Buffer{
+		Dir:   filepath.Dir(path),
 		Taker: b, DepthReader: b, Closer: closers{board, b}, Board: board, SampleKeeper: board, Switchboard: board, StageReader: stageReader{board},
 		Pause:  b.Pause,
 		LetGo:  func(context.Context, time.Duration) ([]string, error) { return nil, nil }, // there it costs nothing

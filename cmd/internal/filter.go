@@ -32,6 +32,7 @@ type Filtering struct {
 // store, once that is there with the right schema, and what removes from the
 // store what is older than it must be.
 func (p *Process) FilterParts(f Filtering) []daemon.Part {
+	p.watchStore(f.Setting)
 	gate := p.newGate("filter", f.Buffer, control.GateConfig{Stages: []string{pause.Filter}, Spread: f.Buffer.Pause})
 	stage := filter.New(filter.Config{
 		Switch: gate,

@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"go.uber.org/zap"
 
+	"riffle/pkg/api"
 	"riffle/pkg/config"
 	"riffle/pkg/control"
 	"riffle/pkg/daemon"
@@ -78,6 +79,7 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 			b.NoReplay, b.TimedCursor = !source.Replays(), timedCursor(in.Source.Scheme)
 			tellIngest(b, status)
 			tellOffline(b, status)
+			tellHeld(b, status)
 			tellQuiet(b, watch)
 			tellRefused(b, gate)
 		}),
@@ -108,6 +110,15 @@ func tellOffline(b *control.Beat, s ingest.Status) {
 	b.Notices = append(b.Notices, control.Notice{
 		Kind: "offline", From: s.LastMessage, Text: "there is no connection; what the source tells now and does not repeat is lost",
 	})
+}
+
+// tellHeld tells of events that nobody takes, which is loss under way.
+func tellHeld(b *control.Beat, s ingest.Status) {
+	if s.Refused.IsZero() {
+		return
+	}
+	b.Notices = append(b.Notices, control.Notice{Kind: api.NoticeRefused, From: s.Refused, Text: fmt.Sprintf(
+		"neither buffer nor spool takes events; what the source tells meanwhile may be lost: %s", s.RefusedWhy)})
 }
 
 // tellRefused tells of a pause that the stage does not obey.

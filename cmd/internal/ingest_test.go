@@ -1,6 +1,7 @@
 package internal
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +38,20 @@ func TestOffline(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s: notices (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// TestHeld: that nobody takes events is told while it is so.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	var b control.Beat
+	tellHeld(&b, ingest.Status{})
+	if len(b.Notices) != 0 {
+		t.Errorf("while the buffer takes all: %+v, want nothing", b.Notices)
+	}
+	since := time.Date(2026, 5, 28, 20, 26, 40, 0, time.UTC)
+	tellHeld(&b, ingest.Status{Refused: since, RefusedWhy: "no space left"})
+	if len(b.Notices) != 1 || b.Notices[0].Kind != "refused" || !b.Notices[0].From.Equal(since) || !strings.Contains(b.Notices[0].Text, "no space left") {
+		t.Errorf("got %+v, want that events are refused since %v and why", b.Notices, since)
 	}
 }

@@ -26,6 +26,9 @@ func (p *Process) newGate(stage string, buffer *Buffer, c control.GateConfig) *c
 	if buffer != nil {
 		c.Board = buffer
 		p.watchRoom("redis memory", buffer.Room)
+		if buffer.Dir != "" {
+			p.watchDisk(buffer.Dir)
+		}
 	}
 	g := control.NewGate(c)
 	p.gates = append(p.gates, gate{stage, g})

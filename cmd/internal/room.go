@@ -112,6 +112,16 @@ func (p *Process) watchRoom(what string, ask func(ctx context.Context) (used, si
 	p.rooms = append(p.rooms, &room{what: what, ask: ask})
 }
 
+// watchDisk adds the disk of a folder, unless it is that of --state, which is
+// watched in any case.
+func (p *Process) watchDisk(dir string) {
+	var own, state unix.Stat_t
+	if unix.Stat(dir, &own) == nil && unix.Stat(string(p.State), &state) == nil && own.Dev == state.Dev {
+		return
+	}
+	p.watchRoom("the disk of "+dir, disk(dir))
+}
+
 // roomPart looks at what may fill up: the disk of --state, and what else is
 // watched.
 func (p *Process) roomPart() daemon.Part {

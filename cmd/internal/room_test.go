@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"riffle/pkg/control"
 )
 
 func TestRoom(t *testing.T) {
@@ -70,5 +73,22 @@ func TestDisk(t *testing.T) {
 	used, size, err := disk(t.TempDir())(t.Context())
 	if err != nil || used < 0 || size <= 0 || used > size {
 		t.Errorf("got %d of %d, %v", used, size, err)
+	}
+}
+
+// TestWatchDisk: a disk is watched that is not that of --state.
+func TestWatchDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := &Process{State: control.State(dir)}
+	p.watchDisk(filepath.Join(dir, "."))
+	if len(p.rooms) != 0 {
+		t.Errorf("%s is watched, which is on the disk of --state", p.rooms[0].what)
+	}
+	for range 2 {
+		p.watchDisk("/proc")
+	}
+	if len(p.rooms) != 1 || p.rooms[0].what != "the disk of /proc" {
+		t.Errorf("%d are watched, want /proc once", len(p.rooms))
 	}
 }

@@ -44,6 +44,8 @@ func (p *Process) openSpool(in *config.Input, source ingest.Source) (*spool.Spoo
 	if err != nil {
 		return nil, spoolError(string(in.Spool), err)
 	}
+	p.watchDisk(dir)
+	p.watchRoom("the spool of "+string(in.Name), disk.Room)
 	if waits := disk.Depth(); waits.Frames > 0 {
 		log.Info("spool holds frames of an earlier run", zap.Int64("frames", waits.Frames), zap.Int64("events", waits.Events))
 	}

@@ -86,6 +86,13 @@ func openStore(c *config.Store) (*store.Store, error) {
 	return sqlite.Open(c.Path)
 }
 
+// watchStore looks after the disk of a store that is on this host's own.
+func (p *Process) watchStore(c *config.Store) {
+	if c.Path != "" {
+		p.watchDisk(filepath.Dir(c.Path))
+	}
+}
+
 // CheckSchema refuses a store whose schema is not this version's.
 //
 // Errors: *config.Error then; transient ones while the store is away.

@@ -65,6 +65,10 @@ func judge(s *api.Status) (worst int, problems []string) {
 	return worst, append(found[checkCritical], found[checkWarning]...)
 }
 
+// blocked are states of an ingest whose frames the buffer does not take, or not
+// yet.
+var blocked = []string{"spooling", "buffer_full", "buffer_away"}
+
 // judgeStages looks for stages that are gone without having said so. An
 // instance whose place another one has taken is nobody's loss.
 func judgeStages(s *api.Status, add func(int, string, ...any)) {
@@ -84,8 +88,15 @@ func judgeStages(s *api.Status, add func(int, string, ...any)) {
 		}
 		for _, n := range t.Notices {
 			if t.Alive() && n.To.IsZero() {
-				add(checkWarning, "%s: %s: %s", place, n.Kind, n.Text)
+				level := checkWarning
+				if n.Kind == api.NoticeRefused {
+					level = checkCritical
+				}
+				add(level, "%s: %s: %s", place, n.Kind, n.Text)
 			}
+		}
+		if t.Alive() && slices.Contains(blocked, t.State) {
+			add(checkWarning, "%s: %s, %d events in its spool", place, t.State, t.Spool.Events)
 		}
 	}
 	if s.Buffer.Reachable && s.Buffer.Events > 0 && !alive[pause.Filter+" "] {

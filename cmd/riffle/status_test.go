@@ -125,17 +125,21 @@ func TestCheck(t *testing.T) {
 		status int
 		line   string
 	}{
-		"all is well":        {func(*scenery) {}, 0, "RIFFLE OK | lag=5.000s;60;600 events=7 bytes=2000B dead_letters=0;0"},
-		"store away":         {func(s *scenery) { s.store = errors.New("refused") }, 2, "RIFFLE CRITICAL: the store cannot be reached: refused |"},
-		"buffer away":        {func(s *scenery) { s.buffer = errors.New("refused") }, 2, "RIFFLE CRITICAL: the buffer cannot be reached: refused |"},
-		"no filter":          {func(s *scenery) { s.stages = s.stages[:1] }, 2, "RIFFLE CRITICAL: 7 events wait and no filter is alive |"},
-		"dead letters":       {func(s *scenery) { s.letters = 2 }, 1, "RIFFLE WARNING: 2 dead letters |"},
-		"some lag":           {func(s *scenery) { s.depths[0].Oldest -= 60_000 }, 1, "RIFFLE WARNING: jet lags by 1m5s |"},
-		"much lag":           {func(s *scenery) { s.depths[0].Oldest -= 3600_000 }, 2, "RIFFLE CRITICAL: jet lags by 1h0m5s |"},
-		"silent ingest":      {func(s *scenery) { s.stages[0].State = "silent" }, 1, "RIFFLE WARNING: ingest jet has been silent since 2026-08-01T12:00:00Z |"},
-		"stopped ingest":     {func(s *scenery) { s.stages[0].State = "stopped" }, 0, "RIFFLE OK |"},
-		"a pause":            {func(s *scenery) { s.switches = []pause.Switch{{Stage: "api", Paused: true, Who: "ann"}} }, 1, "RIFFLE WARNING: api is paused by ann |"},
-		"a lasting notice":   {func(s *scenery) { s.stages[0].Notices = []api.Notice{{Kind: "quiet", Text: "x"}} }, 1, "RIFFLE WARNING: ingest jet: quiet: x |"},
+		"all is well":      {func(*scenery) {}, 0, "RIFFLE OK | lag=5.000s;60;600 events=7 bytes=2000B dead_letters=0;0"},
+		"store away":       {func(s *scenery) { s.store = errors.New("refused") }, 2, "RIFFLE CRITICAL: the store cannot be reached: refused |"},
+		"buffer away":      {func(s *scenery) { s.buffer = errors.New("refused") }, 2, "RIFFLE CRITICAL: the buffer cannot be reached: refused |"},
+		"no filter":        {func(s *scenery) { s.stages = s.stages[:1] }, 2, "RIFFLE CRITICAL: 7 events wait and no filter is alive |"},
+		"dead letters":     {func(s *scenery) { s.letters = 2 }, 1, "RIFFLE WARNING: 2 dead letters |"},
+		"some lag":         {func(s *scenery) { s.depths[0].Oldest -= 60_000 }, 1, "RIFFLE WARNING: jet lags by 1m5s |"},
+		"much lag":         {func(s *scenery) { s.depths[0].Oldest -= 3600_000 }, 2, "RIFFLE CRITICAL: jet lags by 1h0m5s |"},
+		"silent ingest":    {func(s *scenery) { s.stages[0].State = "silent" }, 1, "RIFFLE WARNING: ingest jet has been silent since 2026-08-01T12:00:00Z |"},
+		"stopped ingest":   {func(s *scenery) { s.stages[0].State = "stopped" }, 0, "RIFFLE OK |"},
+		"a pause":          {func(s *scenery) { s.switches = []pause.Switch{{Stage: "api", Paused: true, Who: "ann"}} }, 1, "RIFFLE WARNING: api is paused by ann |"},
+		"a lasting notice": {func(s *scenery) { s.stages[0].Notices = []api.Notice{{Kind: "quiet", Text: "x"}} }, 1, "RIFFLE WARNING: ingest jet: quiet: x |"},
+		"a spool":          {func(s *scenery) { s.stages[0].State = "spooling" }, 1, "RIFFLE WARNING: ingest jet: spooling, 9 events in its spool |"},
+		"loss under way": {func(s *scenery) {
+			s.stages[0].State, s.stages[0].Notices = "buffer_full", []api.Notice{{Kind: "refused", Text: "x"}}
+		}, 2, "RIFFLE CRITICAL: ingest jet: refused: x; ingest jet: buffer_full, 9 events in its spool |"},
 		"a gap that is over": {func(s *scenery) { s.stages[0].Notices = []api.Notice{{Kind: "gap", To: s.now}} }, 0, "RIFFLE OK |"},
 		"several": {func(s *scenery) { s.store, s.depths[0].Oldest = errors.New("x"), s.depths[0].Oldest-90_000 }, 2,
 			"RIFFLE CRITICAL: the store cannot be reached: x; jet lags by 1m35s |"},

@@ -73,6 +73,9 @@ type Notice struct {
 	To   time.Time `json:"to,omitzero"`
 }
 
+// NoticeRefused is the kind of a notice that what a source tells may be lost now.
+const NoticeRefused = "refused"
+
 // SpoolStatus is what waits on an ingest's own disk.
 type SpoolStatus struct {
 	Events int64 `json:"events"`

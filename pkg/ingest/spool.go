@@ -50,6 +50,7 @@ func (p *pushing) begin(feeder context.Context) {
 // buffer takes them at once; else by the spool, so that what came before goes
 // before. Where neither takes them they wait, and so does the source.
 func (p *pushing) spool(ctx, feeder context.Context, entries []event.Entry) error {
+	defer p.in.state.accept() // or given up
 	for {
 		p.in.pushes.Within(stepTime)
 		if p.feeding == nil {
@@ -90,6 +91,7 @@ func (p *pushing) refused(entries []event.Entry, err error) {
 		events += e.Frame.Events
 	}
 	p.in.state.fail(err)
+	p.in.state.refuse(err)
 	p.in.counters.refuse(events)
 	p.in.refusals.error(p.in.log, "neither buffer nor spool takes events; the source is held, and what it tells meanwhile may be lost",
 		zap.Int("events", events), zap.NamedError(obs.Error, err))

@@ -209,11 +209,17 @@ func TestFullSpoolHoldsTheSource(t *testing.T) {
 				if got := counterOf(t, in.counters.spoolRefused); got == 0 {
 					t.Error("nothing is counted as refused")
 				}
+				if s := in.Status(); s.Refused.IsZero() || s.RefusedWhy == "" {
+					t.Errorf("the status says that events are refused since %v, for %q", s.Refused, s.RefusedWhy)
+				}
 				c.mu.Lock()
 				away = false
 				c.mu.Unlock()
 				if err := <-done; err != nil {
 					t.Fatal(err)
+				}
+				if s := in.Status(); !s.Refused.IsZero() {
+					t.Errorf("the status still says that events are refused since %v", s.Refused)
 				}
 				checkKeys(t, c, words(manyFrames))
 			})

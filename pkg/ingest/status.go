@@ -37,6 +37,10 @@ type Status struct {
 	Lag time.Duration
 	// Spool is what waits on this host's own disk.
 	Spool event.Depth
+	// Refused is since when neither buffer nor spool takes what a source tells that
+	// cannot be read again, and why; zero while one does.
+	Refused    time.Time
+	RefusedWhy string
 	// LastMessage is when the newest message arrived that the buffer holds; zero
 	// before the first.
 	LastMessage time.Time
@@ -64,6 +68,9 @@ type state struct {
 	err     string
 	errAt   time.Time
 	rate    meter
+
+	refused    time.Time
+	refusedWhy string
 
 	gaps     []event.Gap
 	gapCount int64
@@ -93,6 +100,23 @@ func (s *state) spool(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spooled = on
+}
+
+// refuse notes that nobody takes events, until accept.
+func (s *state) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused.IsZero() {
+		s.refused = time.Now()
+	}
+	s.refusedWhy = err.Error()
+}
+
+// accept ends what refuse has noted.
+func (s *state) accept() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused, s.refusedWhy = time.Time{}, ""
 }
 
 // hold notes since when the oldest message in hand is there; zero: there is none.
@@ -128,7 +152,7 @@ func (s *state) status(t *totals) Status {
 	st := Status{
 		State: s.reader, Summary: summary, Rate: s.rate.perSecond(now),
 		Lag: lag, LastMessage: s.last, LastError: s.err, LastErrorAt: s.errAt,
-		Gaps: slices.Clone(s.gaps), GapCount: s.gapCount,
+		Gaps: slices.Clone(s.gaps), GapCount: s.gapCount, Refused: s.refused, RefusedWhy: s.refusedWhy,
 	}
 	switch s.reader {
 	case StateStandby, StatePaused, StateEnded, StateStopped:

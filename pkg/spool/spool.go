@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -286,6 +287,13 @@ func (s *Spool) Depth() event.Depth {
 		d.Oldest = s.head.Frame.Oldest
 	}
 	return d
+}
+
+// Room says how much the files take of what they may.
+func (s *Spool) Room(context.Context) (used, size int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.depth().Bytes, s.options.MaxBytes, nil
 }
 
 func (s *Spool) depth() (d event.Depth) {
