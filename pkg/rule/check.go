@@ -1,9 +1,11 @@
 package rule
 
+import "slices"
+
 // check looks at the meaning of a rule whose syntax is right.
-func check(n *branch, value string) []Problem {
+func check(n *branch) []Problem {
 	if !n.selective() {
-		return notSelective(nil, n, span{0, len(value)})
+		return notSelective(nil, n)
 	}
 	if n.kind == nodeTerm {
 		return nil
@@ -21,7 +23,7 @@ type branch struct {
 	kids    []*branch
 	term    *term
 	negated bool
-	span    span
+	span    span // where it is written, as a branch of an OR as a whole
 }
 
 // normal brings n, under a minus or not, into negation normal form.
@@ -45,12 +47,26 @@ func (a *arena) normal(n *node, negated bool) *branch {
 	for _, kid := range n.kids {
 		k := a.normal(kid, negated)
 		if k.kind == b.kind {
+			if b.kind == nodeOr && !kid.writtenOr() {
+				for _, part := range k.kids {
+					part.span = k.span
+				}
+			}
 			a.openKids = append(a.openKids, k.kids...)
 			continue
 		}
 		a.openKids = append(a.openKids, k)
 	}
 	return a.close(b, first)
+}
+
+// writtenOr reports whether n, minuses aside, is a group with OR in it, and not
+// one that a minus makes an OR: the parts of that are no branches to the reader.
+func (n *node) writtenOr() bool {
+	for n.kind == nodeNot {
+		n = n.kids[0]
+	}
+	return n.kind == nodeOr
 }
 
 // close gives b the kids that were gathered from first on.
@@ -83,17 +99,21 @@ func (b *branch) selective() bool {
 }
 
 // notSelective reports the branches of ORs that are not selective, or else the
-// whole at.
-func notSelective(problems []Problem, b *branch, at span) []Problem {
+// whole b. Parts of one branch are reported as that, once.
+func notSelective(problems []Problem, b *branch) []Problem {
 	if or := b.mixedOr(); or != nil {
 		for _, kid := range or.kids {
 			if !kid.selective() {
-				problems = notSelective(problems, kid, kid.span)
+				problems = notSelective(problems, kid)
 			}
 		}
 		return problems
 	}
-	return append(problems, selectiveProblem(at.start, at.end))
+	problem := selectiveProblem(b.span.start, b.span.end)
+	if slices.Contains(problems, problem) {
+		return problems
+	}
+	return append(problems, problem)
 }
 
 // mixedOr finds the OR whose branches are to be looked at: b itself, or one in

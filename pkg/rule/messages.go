@@ -7,6 +7,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // sortProblems orders them as they stand in the rule.
@@ -108,11 +110,11 @@ func lowercaseProblem(l lexeme, text string) Problem {
 	}
 }
 
-func bareURLProblem(l lexeme, text string) Problem {
+func bareURLProblem(l lexeme, value string) Problem {
 	return Problem{
 		Code: CodeBareURL, Offset: l.start, Length: l.end - l.start, Warning: true,
 		Message: "A link is looked for among the links of posts, not in their words.",
-		Hint:    "url:" + quoteIfNeeded(linkText(text)),
+		Hint:    "url:" + quoteIfNeeded(linkText(value)),
 	}
 }
 
@@ -136,16 +138,36 @@ func badValue(start, end int, message, hint string) Problem {
 	return Problem{Code: CodeBadValue, Offset: start, Length: end - start, Message: message, Hint: hint}
 }
 
-// missingProblem takes the next word, if any, for the value that was meant.
+// missingProblem is of a name without a value.
 func missingProblem(l lexeme, name, rule string) Problem {
-	following := strings.TrimLeftFunc(rule[l.end:], isSpace)
-	value := following[:bareLength(following)]
-	if value == "" {
-		value = exampleValue(name)
+	meant := name + ":"
+	if _, known := operatorNamed(name); !known {
+		meant = "url:" // http: and https: are read as that
 	}
 	return badValue(l.start, l.start+len(name),
-		fmt.Sprintf("The value after %q is missing; it must follow the colon without a space.", name+":"), name+":"+value)
+		fmt.Sprintf("The value after %q is missing; it must follow the colon without a space.", name+":"),
+		meant+likelyValue(meant, strings.TrimLeftFunc(rule[l.end:], isSpace)))
 }
+
+// likelyValue takes the next word for the value that was meant, where it is a
+// word and the operator accepts it.
+func likelyValue(meant, following string) string {
+	word := following[:bareLength(following)]
+	first, _ := utf8.DecodeRuneInString(strings.TrimPrefix(word, "@"))
+	isWord := unicode.IsLetter(first) || unicode.IsNumber(first)
+	if isWord && word != "OR" && word != "AND" && nameLength(word) == 0 && accepts(meant+word) {
+		return word
+	}
+	return exampleValue(strings.TrimSuffix(meant, ":"))
+}
+
+// accepts reports whether a term is right, if not as a whole rule.
+func accepts(term string) bool {
+	_, problems := Parse(term)
+	return !slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning && p.Code != CodeNoSelectiveTerm })
+}
+
+const exampleKey = "twitter:20"
 
 // exampleValue is one that an operator accepts.
 func exampleValue(name string) string {
@@ -153,10 +175,14 @@ func exampleValue(name string) string {
 	switch op {
 	case opURL:
 		return "example.org"
+	case opConversation:
+		return exampleKey
 	case opLang:
 		return "en"
 	case opNetwork:
 		return "bluesky"
+	case opSource:
+		return "jetstream"
 	case opIs:
 		return "reply"
 	case opHas:
@@ -231,14 +257,20 @@ func regexpLengthProblem(l lexeme, length int) Problem {
 		"/colou?r/")
 }
 
+func regexpSizeProblem(l lexeme) Problem {
+	return badRegexp(l, "The regular expression repeats too much, which would make every post slow to look at.",
+		"repeat less, such as {1,9} or + for {1,1000}")
+}
+
 func regexpProblem(l lexeme, err error) Problem {
-	why := err.Error()
-	var syntaxErr *syntax.Error
-	if errors.As(err, &syntaxErr) {
-		why = fmt.Sprintf("%s: %s", syntaxErr.Code, syntaxErr.Expr)
+	why, hint := err.Error(), `put \ before signs that stand for themselves, such as \( and \+`
+	if wrong, ok := errors.AsType[*syntax.Error](err); ok {
+		why = fmt.Sprintf("%s: %s", wrong.Code, wrong.Expr)
+		if wrong.Code == syntax.ErrInvalidRepeatSize {
+			hint = "repeat less, at most 1000 times in all, the smaller number first, such as {1,9}"
+		}
 	}
-	return badRegexp(l, "The regular expression can't be read: "+why+".",
-		`put \ before signs that stand for themselves, such as \( and \+`)
+	return badRegexp(l, "The regular expression can't be read: "+why+".", hint)
 }
 
 func substringProblem(l lexeme, value string) Problem {
@@ -248,7 +280,7 @@ func substringProblem(l lexeme, value string) Problem {
 
 func accountProblem(l lexeme, op operator) Problem {
 	if op == opConversation {
-		return badValue(l.valueStart, l.valueEnd, "This is no key of a post.", "twitter:20")
+		return badValue(l.valueStart, l.valueEnd, "This is no key of a post.", exampleKey)
 	}
 	return badValue(l.valueStart, l.valueEnd, "This is no handle or id; it is one word, with or without @.", "ann@example.org")
 }
@@ -260,6 +292,10 @@ func unresolvedProblem(start, end int, before string) Problem {
 		Message: "Bluesky's stream tells no handles, so that this one matches none of its posts.",
 		Hint:    strings.ToLower(before) + "did:plc:… with the DID of the account",
 	}
+}
+
+func placeProblem(l lexeme, name string) Problem {
+	return badValue(l.valueStart, l.valueEnd, "This is the name of no "+name+".", name+":"+exampleValue(name))
 }
 
 func linkProblem(start, end int, value string) Problem {

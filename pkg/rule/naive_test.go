@@ -222,7 +222,9 @@ func (n *naive) fact(f fact) bool {
 	case factVideo:
 		return slices.ContainsFunc(ev.Media, func(m event.Media) bool { return m.Type == event.MediaVideo })
 	}
-	return slices.ContainsFunc(ev.Media, func(m event.Media) bool { return strings.TrimFunc(m.Alt, isSpace) != "" })
+	return slices.ContainsFunc(ev.Media, func(m event.Media) bool {
+		return strings.ContainsFunc(m.Alt, func(r rune) bool { return !isSpace(r) && r != '\u00ad' && r != '\u200d' && r != '\ufe0f' })
+	})
 }
 
 // naiveShare is where in 0 to 99 an event's key falls.

@@ -37,16 +37,16 @@ func operatorNamed(name string) (operator, bool) {
 // named reads name:value.
 func (p *parser) named(l lexeme) *term {
 	name := strings.ToLower(l.name(p.rule()))
-	if name == "http" || name == "https" {
-		p.report(bareURLProblem(l, l.text(p.rule())))
-		return p.link(name+":"+l.value(p.rule()), l.start, l.end)
-	}
+	value := l.value(p.rule())
 	op, known := operatorNamed(name)
-	if !known {
+	switch {
+	case known:
+	case name == "http", name == "https":
+		op, value = opURL, strings.TrimPrefix(value, "//")
+	default:
 		p.report(unknownProblem(l, name))
 		return p.arena.term(term{})
 	}
-	value := l.value(p.rule())
 	if strings.TrimFunc(value, isSpace) == "" {
 		p.report(missingProblem(l, name, p.rule()))
 		return p.arena.term(term{op: op})
@@ -54,6 +54,9 @@ func (p *parser) named(l lexeme) *term {
 	if op != opContains && strings.Contains(value, "*") {
 		p.report(starProblem(l.valueStart, l.valueEnd))
 		return p.arena.term(term{op: op})
+	}
+	if !known {
+		p.report(bareURLProblem(l, value))
 	}
 	return p.value(l, op, name, value)
 }
@@ -77,6 +80,14 @@ func (p *parser) value(l lexeme, op operator, name, value string) *term {
 		return p.followers(l, name, value)
 	case opSample:
 		return p.sample(l, value)
+	}
+	return p.place(l, op, name, value)
+}
+
+// place reads the name of a network or a source, which are free.
+func (p *parser) place(l lexeme, op operator, name, value string) *term {
+	if len(p.arena.cut(value)) == 0 {
+		p.report(placeProblem(l, name))
 	}
 	return p.arena.term(term{op: op, value: token.FoldName(strings.TrimFunc(value, isSpace))})
 }

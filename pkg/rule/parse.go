@@ -29,7 +29,7 @@ func parse(a *arena, value string) (*Expr, []Problem) {
 	*expr = Expr{value: value, root: p.whole()}
 	if !failed(p.problems) {
 		expr.normal = a.normal(expr.root, false)
-		p.problems = append(p.problems, check(expr.normal, value)...)
+		p.problems = append(p.problems, check(expr.normal)...)
 	}
 	sortProblems(p.problems)
 	if failed(p.problems) {

@@ -283,7 +283,7 @@ func mediaFacts(ev *event.Event) (facts uint32) {
 		case event.MediaVideo:
 			facts |= 1 << factVideo
 		}
-		if strings.TrimFunc(ev.Media[i].Alt, isSpace) != "" {
+		if !token.IsBlank(ev.Media[i].Alt) {
 			facts |= 1 << factAlt
 		}
 	}

@@ -11,12 +11,20 @@ import (
 
 const (
 	maxRegexp = 256 // bytes
-	// maxProgram bounds what one byte of text may cost: RE2 takes time in
+	// maxProgram is in instructions (docs/adr/0007). It bounds what one byte of text may cost: RE2 takes time in
 	// proportion to the size of the program, and {1000} makes that large.
 	maxProgram = 2000
 )
 
 var errRegexpTooLarge = errors.New("it repeats too much")
+
+// regexpSyntax gives the code of an error of syntax; none of another.
+func regexpSyntax(err error) syntax.ErrorCode {
+	if wrong, ok := errors.AsType[*syntax.Error](err); ok {
+		return wrong.Code
+	}
+	return ""
+}
 
 // expression is a regular expression that was read.
 type expression struct {

@@ -252,7 +252,7 @@ func (w *spanWriter) fact(f fact) {
 func (w *spanWriter) media(f fact) {
 	for i, m := range w.post.event.Media {
 		switch {
-		case f == factAlt && strings.TrimFunc(m.Alt, isSpace) != "":
+		case f == factAlt && !token.IsBlank(m.Alt):
 			w.whole(indexed("media", i, ".alt"), m.Alt)
 		case f == factMedia, f == factImages && m.Type == event.MediaImage, f == factVideo && m.Type == event.MediaVideo:
 			w.whole(indexed("media", i, ".url"), m.URL)

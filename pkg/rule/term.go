@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"errors"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"unicode"
@@ -177,7 +179,11 @@ func (p *parser) regexp(l lexeme) *term {
 		return t
 	}
 	expression, err := parseRegexp(t.value)
-	if err != nil {
+	switch {
+	case errors.Is(err, errRegexpTooLarge), regexpSyntax(err) == syntax.ErrLarge:
+		p.report(regexpSizeProblem(l))
+		return t
+	case err != nil:
 		p.report(regexpProblem(l, err))
 		return t
 	}

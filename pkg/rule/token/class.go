@@ -1,6 +1,7 @@
 package token
 
 import (
+	"strings"
 	"sync"
 	"unicode"
 
@@ -129,6 +130,11 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' }
 // isDropped tells Unicode's default ignorable code points, which no one sees.
 // A zero-width space is white space here.
 func isDropped(r rune) bool { return classOf(r) == classDropped }
+
+// IsBlank reports whether nothing in s can be seen.
+func IsBlank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !isSpace(r) && !isDropped(r) })
+}
 
 func findDropped(r rune) bool {
 	if r < 0xad || r == '\u200b' {

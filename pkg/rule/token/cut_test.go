@@ -57,6 +57,7 @@ func TestCut(t *testing.T) {
 		{"keycap", "12️⃣#⃣*️⃣", "1 2⃣ #⃣ *⃣"},
 		{"joiner after an emoji", "👍\u200da", "👍 a"},
 		{"emoji of a letter", "Ⓜ️ix", "Ⓜ ix"},
+		{"the sign for information", "ℹ️ wifiℹ i", "ℹ wifi ℹ i"},
 		{"run apart from what it touches", "LG가 iPhoneを買った", "lg 가~ iphone を買った~"},
 		{"run cut by punctuation", "東、京 東京", "東~ 京~ 東京~"},
 		{"run over an invisible one", "東\u200d京", "東京~"},
