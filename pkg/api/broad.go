@@ -34,12 +34,17 @@ type recent struct {
 
 	mu     sync.Mutex
 	read   time.Time
-	events []*event.Event
+	events []recentEvent
+}
+
+type recentEvent struct {
+	*event.Event
+	sampled bool
 }
 
 // list gives the events, read anew when they are old. On an error it gives those
 // from before.
-func (r *recent) list(ctx context.Context) ([]*event.Event, error) {
+func (r *recent) list(ctx context.Context) ([]recentEvent, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.read.IsZero() && r.now().Sub(r.read) < broadAge {
@@ -51,10 +56,10 @@ func (r *recent) list(ctx context.Context) ([]*event.Event, error) {
 	if err != nil {
 		return r.events, err
 	}
-	events := make([]*event.Event, 0, len(stored))
-	for _, raw := range stored {
-		if ev, err := event.ParseJSON(raw); err == nil && isVisible(ev, nil) {
-			events = append(events, ev)
+	events := make([]recentEvent, 0, len(stored))
+	for _, e := range stored {
+		if ev, err := event.ParseJSON(e.Body); err == nil && isVisible(ev, nil) {
+			events = append(events, recentEvent{ev, e.Sampled})
 		}
 	}
 	r.events, r.read = events, r.now()
@@ -72,16 +77,16 @@ func (a *API) warnIfBroad(ctx context.Context, value string) []mistake {
 	if err := index.Put(rule.Rule{ID: 1, User: 1, Value: value, Enabled: true}); err != nil {
 		return nil // its errors were told
 	}
-	matcher, count := index.NewMatcher(), 0
+	matcher, all := index.NewMatcher(), estimate{}
 	for _, ev := range events {
-		count += len(matcher.Match(ev, nil))
+		all.add(ev.Key, ev.sampled, len(matcher.Match(ev.Event, nil)) > 0)
 	}
-	return broad(value, count, len(events))
+	return broad(value, all.share(), len(events))
 }
 
-// broad warns of a rule that matches too many of the events it was tried on.
-func broad(value string, count, looked int) []mistake {
-	share := float64(count) / max(1, float64(looked))
+// broad warns of a rule that matches too large a share of all events, by those
+// that it was tried on.
+func broad(value string, share float64, looked int) []mistake {
 	if looked < broadEvents || share <= broadShare {
 		return nil
 	}

@@ -230,7 +230,7 @@ func (m *memory) put(user int64, v event.Verdict, rules []event.RuleMatch) {
 	m.changes[user] = append(m.changes[user], change)
 }
 
-func (m *memory) NewestEvents(_ context.Context, before int64, limit int) ([]json.RawMessage, int64, error) {
+func (m *memory) NewestEvents(_ context.Context, before int64, limit int) ([]event.Stored, int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	to := len(m.events)
@@ -238,8 +238,10 @@ func (m *memory) NewestEvents(_ context.Context, before int64, limit int) ([]jso
 		to = int(before)
 	}
 	from := max(0, to-limit)
-	page := slices.Clone(m.events[from:to])
-	slices.Reverse(page)
+	var page []event.Stored
+	for _, body := range slices.Backward(m.events[from:to]) {
+		page = append(page, event.Stored{Body: body, Sampled: true})
+	}
 	return page, int64(from), m.down
 }
 

@@ -34,10 +34,9 @@ const (
 
 // EventReader reads what is stored, whoever keeps it.
 type EventReader interface {
-	// NewestEvents gives up to limit events as JSON, the newest first, of all
-	// audiences. before is 0, or the next of the call before; next is 0 where
+	// NewestEvents gives up to limit events, the newest first, of all audiences. before is 0, or the next of the call before; next is 0 where
 	// there are no more.
-	NewestEvents(ctx context.Context, before int64, limit int) (events []json.RawMessage, next int64, err error)
+	NewestEvents(ctx context.Context, before int64, limit int) (events []event.Stored, next int64, err error)
 }
 
 // previewForm says what a draft would have kept.
@@ -84,8 +83,8 @@ func (a *API) previewRule(w http.ResponseWriter, r *http.Request, who *identity)
 	if err := look.run(ctx, a.store); err != nil {
 		return err
 	}
-	form := look.form(a.eventRate(ctx))
-	form.Canonical, form.Warnings = draft.Canonical, append(warningsOf(draft.Value), broad(draft.Value, look.count, look.looked)...)
+	form := look.form()
+	form.Canonical, form.Warnings = draft.Canonical, append(warningsOf(draft.Value), broad(draft.Value, look.estimate.share(), look.looked)...)
 	return writeData(w, http.StatusOK, none{}, form)
 }
 
@@ -169,9 +168,11 @@ type preview struct {
 	looked  int
 	count   int
 	samples []sampleForm
-	written []event.Time // when the events that were looked at were written
-	oldest  event.Time   // and when they arrived
-	newest  event.Time
+	// estimate is of what is stored; much else may have come.
+	estimate estimate
+	written  []event.Time // when the events that were looked at were written
+	oldest   event.Time   // and when they arrived
+	newest   event.Time
 }
 
 func newPreview(user *auth.User, value string) (*preview, error) {
@@ -192,8 +193,8 @@ func (p *preview) run(ctx context.Context, events EventReader) error {
 		if err != nil {
 			return err
 		}
-		for _, raw := range page {
-			if !p.look(raw) {
+		for _, stored := range page {
+			if !p.look(stored) {
 				return nil
 			}
 		}
@@ -206,8 +207,8 @@ func (p *preview) run(ctx context.Context, events EventReader) error {
 }
 
 // look judges one event; false says that it is too old to go on.
-func (p *preview) look(raw json.RawMessage) bool {
-	ev, err := event.ParseJSON(raw)
+func (p *preview) look(stored event.Stored) bool {
+	ev, err := event.ParseJSON(stored.Body)
 	if err != nil || !isVisible(ev, p.accounts) {
 		return true // what an older version stored is no reason to show nothing
 	}
@@ -221,12 +222,13 @@ func (p *preview) look(raw json.RawMessage) bool {
 	p.oldest = ev.ReceivedAt
 	p.written = append(p.written, cmp.Or(ev.CreatedAt, ev.ReceivedAt))
 	hits := p.matcher.Match(ev, nil)
+	p.estimate.add(ev.Key, stored.Sampled, len(hits) > 0)
 	if len(hits) == 0 {
 		return true
 	}
 	p.count++
 	if len(p.samples) < previewSamples {
-		p.samples = append(p.samples, sampleForm{Event: raw, Spans: p.matcher.Spans(hits[0])})
+		p.samples = append(p.samples, sampleForm{Event: stored.Body, Spans: p.matcher.Spans(hits[0])})
 	}
 	return true
 }
@@ -237,27 +239,18 @@ func isVisible(ev *event.Event, accounts []string) bool {
 		slices.ContainsFunc(ev.Audience, func(a string) bool { return slices.Contains(accounts, a) })
 }
 
-// form sums up. rate is how many events a second the filters judge now; 0:
-// unknown.
-func (p *preview) form(rate float64) previewForm {
+// form sums up.
+func (p *preview) form() previewForm {
 	form := previewForm{
-		LookedAt: p.looked, Count: p.count, Samples: p.samples, Share: p.share(),
+		LookedAt: p.looked, Count: p.count, Samples: p.samples, Share: p.estimate.share(),
 		From: stamp(p.oldest.Std()), To: stamp(p.newest.Std()),
 	}
-	days := p.days()
-	if days == 0 {
-		form.PerDay = float64(p.count)
-		return form
+	_, form.PerDay = p.estimate.totals()
+	if days := p.days(); days > 0 {
+		form.PerDay /= days
 	}
-	form.PerDay = math.Round(10*float64(p.count)/days*p.thinned(rate)) / 10
+	form.PerDay = math.Round(10*form.PerDay) / 10
 	return form
-}
-
-func (p *preview) share() float64 {
-	if p.looked == 0 {
-		return 0
-	}
-	return float64(p.count) / float64(p.looked)
 }
 
 // days is the time over which the events were written, in days. It goes by their
@@ -270,29 +263,4 @@ func (p *preview) days() float64 {
 	slices.Sort(p.written)
 	low, high := p.written[p.looked/20], p.written[p.looked-1-p.looked/20]
 	return float64(high-low) / 0.9 / float64((24 * time.Hour).Milliseconds())
-}
-
-// thinned is how many events there were for each that is stored: of what nobody
-// keeps the store has a sample.
-func (p *preview) thinned(rate float64) float64 {
-	arrived := float64(p.newest-p.oldest) / 1000
-	return max(1, rate*arrived/float64(p.looked))
-}
-
-// eventRate is how many events a second the filters judge now; 0 when that is
-// not known.
-func (a *API) eventRate(ctx context.Context) float64 {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout/4)
-	defer cancel()
-	stages, err := a.stages.Stages(ctx)
-	if err != nil {
-		return 0 // it refines an estimate, and the status tells of the outage
-	}
-	rate := 0.0
-	for _, s := range stages {
-		if s.Stage == "filter" && a.now().Sub(s.SeenAt) < time.Minute {
-			rate += s.Rates["events"]
-		}
-	}
-	return rate
 }

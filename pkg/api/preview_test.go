@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -153,16 +154,58 @@ func TestPerDay(t *testing.T) {
 	p := &preview{looked: 1000, count: 10, newest: 100 * minute, oldest: 90 * minute}
 	for i := range 1000 {
 		p.written = append(p.written, event.Time(i)*minute/100)
+		p.estimate.add(fmt.Sprint("test:", i), true, i%100 == 0)
 	}
 	p.written[0], p.written[999] = 0, 1e15 // somebody's clock is wrong
-	for rate, want := range map[float64]float64{
-		0:        1440, // ten in ten minutes
-		1:        1440, // fewer now than are stored: nothing was left out
-		1000 / 6: 144_000,
-	} {
-		got := p.form(rate).PerDay
-		if got < want*0.97 || got > want*1.03 {
-			t.Errorf("at %.0f events/s: got %.1f a day, want about %.0f", rate, got, want)
+	if got := p.form().PerDay; got < 1400 || got > 1480 {
+		t.Errorf("got %.1f a day of ten in ten minutes, want about 1440", got)
+	}
+}
+
+// TestEstimateOfThinnedEvents has kept events, and of others what a sampler
+// leaves whose share is a tenth and then a fortieth.
+func TestEstimateOfThinnedEvents(t *testing.T) {
+	t.Parallel()
+	const arrived = 60_000
+	for _, value := range []string{"cat", "dog", "cat OR dog"} {
+		look, err := newPreview(&auth.User{ID: 1}, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		truth, naive := 0, 0
+		for i := range arrived {
+			ev := event.Event{Key: fmt.Sprint("test:", i), Version: 1, Network: "test", Source: "test", Text: "a bird"}
+			ev.CreatedAt = event.Time(1_700_000_000_000 + 10*i) // 100 a second
+			kept, share := i%30 == 0, 0.1
+			if i > arrived/2 {
+				share = 0.025
+			}
+			switch {
+			case kept:
+				ev.Text = "a cat"
+			case i%50 == 1:
+				ev.Text = "a dog"
+			}
+			hit := kept && value != "dog" || ev.Text == "a dog" && value != "cat"
+			if hit {
+				truth++
+			}
+			if !kept && float64(event.SamplePlace(ev.Key)) > share*math.MaxUint64 {
+				continue
+			}
+			if hit {
+				naive++
+			}
+			ev.ReceivedAt = ev.CreatedAt
+			look.look(event.Stored{Body: ev.AppendJSON(nil), Sampled: !kept})
+		}
+		got := look.form()
+		if want := float64(truth) / arrived; got.Share < 0.9*want || got.Share > 1.1*want {
+			t.Errorf("%s: got a share of %.4f, want about %.4f; of those stored it is %.4f",
+				value, got.Share, want, float64(naive)/float64(got.LookedAt))
+		}
+		if want := float64(truth) * 144; got.PerDay < 0.85*want || got.PerDay > 1.15*want {
+			t.Errorf("%s: got %.0f a day, want about %.0f", value, got.PerDay, want)
 		}
 	}
 }

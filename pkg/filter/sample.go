@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
+	"riffle/pkg/event"
 )
 
 // sampleQuota is how many public events that nobody keeps are stored in an
@@ -67,5 +67,5 @@ func (s *sampler) turn() {
 // take counts an event and reports whether it belongs to the sample.
 func (s *sampler) take(key string) bool {
 	s.seen.Add(1)
-	return xxhash.Sum64String(key) <= s.share.Load() && s.left.Add(-1) >= 0
+	return event.SamplePlace(key) <= s.share.Load() && s.left.Add(-1) >= 0
 }

@@ -2,17 +2,17 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
+	"riffle/pkg/event"
 	"riffle/pkg/store/internal/write"
 )
 
 // NewestEvents gives up to limit stored events, kept ones and samples, newest
 // arrivals first, those that are deleted left out. before is 0 for the newest,
 // or the next that an earlier call gave; next is 0 where there are no more.
-func (s *Store) NewestEvents(ctx context.Context, before int64, limit int) (events []json.RawMessage, next int64, err error) {
+func (s *Store) NewestEvents(ctx context.Context, before int64, limit int) (events []event.Stored, next int64, err error) {
 	var all []storedEvent
 	for _, lane := range []int64{write.LaneKept, write.LaneSample} {
 		found, err := s.newestIn(ctx, lane, before, limit)
@@ -29,7 +29,7 @@ func (s *Store) NewestEvents(ctx context.Context, before int64, limit int) (even
 		next = all[limit-1].place // there may be more
 	}
 	for i := range all {
-		events = append(events, all[i].body)
+		events = append(events, event.Stored{Body: all[i].body, Sampled: all[i].lane == write.LaneSample})
 	}
 	return events, next, nil
 }
@@ -37,6 +37,7 @@ func (s *Store) NewestEvents(ctx context.Context, before int64, limit int) (even
 // storedEvent is an event's text with its place in its lane, which is when it
 // arrived.
 type storedEvent struct {
+	lane  int64
 	place int64
 	body  []byte
 }
@@ -54,7 +55,7 @@ func (s *Store) newestIn(ctx context.Context, lane, before int64, limit int) (ev
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var e storedEvent
+		e := storedEvent{lane: lane}
 		if err := rows.Scan(&e.place, &e.body); err != nil {
 			return nil, err
 		}

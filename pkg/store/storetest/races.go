@@ -90,8 +90,8 @@ func wantNothing(t *testing.T, w world, user int64) {
 			t.Fatalf("NewestEvents: %v", err)
 		}
 		for _, e := range events {
-			if strings.Contains(string(e), w.prefix) {
-				t.Errorf("the store still has %s", e)
+			if strings.Contains(string(e.Body), w.prefix) {
+				t.Errorf("the store still has %s", e.Body)
 			}
 		}
 		if next = before; next == 0 {

@@ -3,7 +3,6 @@ package storetest
 import (
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,13 +22,17 @@ func newest(t *testing.T, s *shared) []string {
 	t.Helper()
 	var texts []string
 	for next := int64(0); ; {
-		var events []json.RawMessage
+		var events []event.Stored
 		var err error
 		if events, next, err = s.NewestEvents(t.Context(), next, 2); err != nil {
 			t.Fatalf("NewestEvents: %v", err)
 		}
 		for _, e := range events {
-			texts = append(texts, textOf(t, e))
+			text := textOf(t, e.Body)
+			if e.Sampled {
+				text += " sampled"
+			}
+			texts = append(texts, text)
 		}
 		if next == 0 {
 			return texts
@@ -58,7 +61,7 @@ func testNewestEvents(sc scene) {
 	} {
 		w.write(t, v)
 	}
-	if diff := cmp.Diff([]string{"edited 2", "kept too 1", "sample 1", "kept 1"}, newest(t, s)); diff != "" {
+	if diff := cmp.Diff([]string{"edited 2 sampled", "kept too 1", "sample 1 sampled", "kept 1"}, newest(t, s)); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
 }
@@ -101,7 +104,7 @@ func testPurge(t *testing.T, s *shared, db *sql.DB) {
 	if got := purge(t, s, few); got != 3 {
 		t.Errorf("%d rows were removed, want 3 samples", got)
 	}
-	if diff := cmp.Diff([]string{"sample4 1", "sample3 1", "a 1"}, newest(t, s)); diff != "" {
+	if diff := cmp.Diff([]string{"sample4 1 sampled", "sample3 1 sampled", "a 1"}, newest(t, s)); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
 	old := keepAll()
@@ -287,7 +290,7 @@ func purgeKept(t *testing.T, w world, start int64) {
 	if expired(t, w, 1, page.Next) {
 		t.Error("the cursor that a page after the purge gave has expired")
 	}
-	if diff := cmp.Diff([]string{"sample4 1", "sample3 1"}, newest(t, w.shared)); diff != "" {
+	if diff := cmp.Diff([]string{"sample4 1 sampled", "sample3 1 sampled"}, newest(t, w.shared)); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
 	w.write(t, verdict{key: "a", version: 1, users: []int64{1}})
