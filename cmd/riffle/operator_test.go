@@ -52,6 +52,8 @@ func (s shell) users(t *testing.T) {
 	s.riffle("user", "add", "ann lee").expect(t, 64, "", "has a space")
 	s.riffle("user", "link", "ann", "twitter", "12").expect(t, 0, "twitter:12", "")
 	s.riffle("user", "link", "ann", "twitter", "").expect(t, 64, "", "NETWORK:ACCOUNT")
+	s.riffle("user", "link", "ann", "Mastodon", "@Ann@Town.Example").expect(t, 0, "mastodon:ann@town.example", "")
+	s.riffle("user", "link", "ann", "twitter", "@ann").expect(t, 64, "", "twitter:12")
 	s.riffle("user", "list").expect(t, 0, "twitter:12", "")
 }
 

@@ -75,9 +75,9 @@ func (a *app) removeUser(ctx context.Context, store internal.Store, args []strin
 }
 
 func (a *app) linkAccount(ctx context.Context, store internal.Store, args []string) error {
-	account := args[1] + ":" + args[2]
-	if err := auth.CheckAccount(account); err != nil {
-		return &config.UsageError{Problem: fmt.Sprintf("the account %q %v", account, err)}
+	account, err := auth.Account(args[1], args[2])
+	if err != nil {
+		return &config.UsageError{Problem: fmt.Sprintf("the account %q %v", args[1]+":"+args[2], err)}
 	}
 	user, err := userNamed(ctx, store, args[0])
 	if err != nil {

@@ -27,18 +27,35 @@ func CheckName(name string) error {
 	return checkGraphic(name)
 }
 
-// CheckAccount refuses what is no account of a network, NETWORK:ACCOUNT.
+// Account reads an account of a network and writes it as the sources do,
+// NETWORK:ACCOUNT: another spelling would never be met.
 //
 // Errors: what is wrong, to be read after "the account".
-func CheckAccount(account string) error {
-	network, id, ok := strings.Cut(account, ":")
-	if !ok || network == "" || id == "" {
-		return errors.New("is not of the form NETWORK:ACCOUNT, such as twitter:12")
+func Account(network, id string) (string, error) {
+	network = strings.ToLower(network)
+	if network == "" || id == "" || strings.Contains(network, ":") {
+		return "", errors.New("is not of the form NETWORK:ACCOUNT, such as twitter:12")
 	}
+	switch network {
+	case "twitter":
+		if strings.Trim(id, "0123456789") != "" {
+			return "", errors.New("is not told by its number; Twitter's streams name accounts so, as in twitter:12")
+		}
+	case "mastodon":
+		id = strings.ToLower(strings.TrimPrefix(id, "@"))
+		if name, host, _ := strings.Cut(id, "@"); name == "" || host == "" || strings.Contains(host, "@") {
+			return "", errors.New("has no server; write it as in mastodon:ann@example.org")
+		}
+	case "bluesky":
+		if !strings.HasPrefix(id, "did:") {
+			return "", errors.New("is not told by its DID; Bluesky's stream names accounts so, as in bluesky:did:plc:…")
+		}
+	}
+	account := network + ":" + id
 	if len(account) > MaxAccount {
-		return fmt.Errorf("is longer than %d bytes", MaxAccount)
+		return "", fmt.Errorf("is longer than %d bytes", MaxAccount)
 	}
-	return checkGraphic(account)
+	return account, checkGraphic(account)
 }
 
 func checkGraphic(text string) error {

@@ -51,7 +51,7 @@ func Parse(spec string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("mastodon: %w", err)
 	}
-	c := Config{Host: u.Host, Plain: u.Scheme == "mastodon+http", Stream: strings.Trim(u.Path, "/")}
+	c := Config{Host: strings.ToLower(u.Host), Plain: u.Scheme == "mastodon+http", Stream: strings.Trim(u.Path, "/")}
 	var wrong []error
 	if u.Scheme != "mastodon" && !c.Plain {
 		wrong = append(wrong, fmt.Errorf("%q is neither mastodon:// nor mastodon+http://", u.Redacted()))

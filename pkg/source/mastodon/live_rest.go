@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"riffle/pkg/event"
@@ -115,7 +116,7 @@ func (s *Source) findAudience(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.audience = []string{Network + ":" + owner.Acct + "@" + host}
+	s.audience = []string{Network + ":" + strings.ToLower(owner.Acct+"@"+host)} // as links are written
 	return nil
 }
 
