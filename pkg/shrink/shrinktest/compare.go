@@ -153,11 +153,20 @@ func (t *Tally) Sum() int {
 	return sum
 }
 
-// SharedData gives the lines of captured messages whose files' names match the
-// pattern; gzip by name. The files are not part of the project: they lie in
-// $SHARED_DATA or in ../shared/data beside the repository, and without them the
-// test is skipped.
+// SharedData gives the lines of the files of SharedFiles; gzip by name.
 func SharedData(tb testing.TB, pattern string) [][]byte {
+	tb.Helper()
+	var lines [][]byte
+	for _, file := range SharedFiles(tb, pattern) {
+		lines = append(lines, Lines(tb, file)...)
+	}
+	return lines
+}
+
+// SharedFiles gives the paths of captured files whose names match the pattern.
+// They are not part of the project: they lie in $SHARED_DATA or in
+// ../shared/data beside the repository, and without them the test is skipped.
+func SharedFiles(tb testing.TB, pattern string) []string {
 	tb.Helper()
 	dir := os.Getenv("SHARED_DATA")
 	if dir == "" {
@@ -170,11 +179,7 @@ func SharedData(tb testing.TB, pattern string) [][]byte {
 	if len(files) == 0 {
 		tb.Skipf("no captured messages: no %s in %s; set SHARED_DATA", pattern, dir)
 	}
-	var lines [][]byte
-	for _, file := range files {
-		lines = append(lines, Lines(tb, file)...)
-	}
-	return lines
+	return files
 }
 
 // root is the folder of go.mod above the test.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"riffle/pkg/event"
+	"riffle/pkg/shrink/shrinktest"
 )
 
 // readFrames reads a stream to its end.
@@ -136,10 +136,9 @@ func TestRecordedFrames(t *testing.T) {
 // understood, or passed over by its name.
 func TestCapturedFrames(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(os.Getenv("SHARED_DATA"), "mastodon-stream-frames.sse")
-	file, err := os.Open(path)
+	file, err := os.Open(shrinktest.SharedFiles(t, "mastodon-stream-frames.sse")[0])
 	if err != nil {
-		t.Skipf("no captured data in %s; $SHARED_DATA names the folder", path)
+		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
 	endings := map[string]int{}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +24,7 @@ import (
 
 	"riffle/pkg/event"
 	"riffle/pkg/reconnect"
+	"riffle/pkg/shrink/shrinktest"
 	"riffle/pkg/source/sourcetest"
 	"riffle/pkg/source/twitter/twittertest"
 )
@@ -493,15 +493,7 @@ func ownMessages(t *testing.T) []string {
 
 func capturedMessages(t *testing.T) []string {
 	t.Helper()
-	dir := os.Getenv("SHARED_DATA")
-	if dir == "" {
-		dir = "../../../../shared/data"
-	}
-	name := filepath.Join(dir, "stream-messages-twitter.ndjson")
-	if _, err := os.Stat(name); err != nil {
-		t.Skipf("no captured data in %s; $SHARED_DATA names the folder", dir)
-	}
-	return readFile(t, name)
+	return readFile(t, shrinktest.SharedFiles(t, "stream-messages-twitter.ndjson")[0])
 }
 
 func readFile(t *testing.T, name string) []string {
