@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"riffle/pkg/event"
 	"riffle/pkg/auth"
 )
 
@@ -69,7 +69,7 @@ func TestTurns(t *testing.T) {
 // stalled gives no events until its asker leaves.
 type stalled struct{ *memory }
 
-func (s *stalled) NewestEvents(ctx context.Context, _ int64, _ int) ([]json.RawMessage, int64, error) {
+func (s *stalled) NewestEvents(ctx context.Context, _ int64, _ int) ([]event.Stored, int64, error) {
 	<-ctx.Done()
 	return nil, 0, ctx.Err()
 }
