@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"riffle/pkg/event"
 	"riffle/pkg/auth"
+	"riffle/pkg/event"
 )
 
 // TestTurns: one user's previews wait for each other, and hold up nobody else's.
