@@ -103,6 +103,11 @@ func (s shell) tokens(t *testing.T) {
 	s.riffle("token", "list", "ann").expect(t, 0, "revoked", "")
 	s.riffle("token", "revoke", "ann", "999999").expect(t, 1, "", "ann has no token 999999")
 	s.riffle("login", "ann", "--url", "https://riffle.example/").expect(t, 0, "https://riffle.example/#rfc_", "")
+	s.riffle("login", "ann", "--scope", "feed").expect(t, 64, "", "--scope: feed is for tokens in links to feeds")
+	s.riffle("login", "ann", "--scope", "fly").expect(t, 64, "", `--scope: unknown scope "fly"`)
+	for _, nonsense := range []string{"nonsense", "riffle.example:8080", "ftp://riffle.example", "https://", "https://riffle.example/#there"} {
+		s.riffle("login", "ann", "--url", nonsense).expect(t, 64, "", "is no address of a page")
+	}
 }
 
 func TestServersAway(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -159,34 +160,54 @@ func (a *app) rotateToken(ctx context.Context, store internal.Store, args []stri
 }
 
 func (a *app) login() *cobra.Command {
-	var base string
+	base, scope := "http://127.0.0.1:8080", auth.DefaultScopes.String()
 	cmd := &cobra.Command{
 		Use: "login USER", Short: "Print a link that logs in, good once and for 10 minutes", Args: cobra.ExactArgs(1),
+		Example: `  riffle login ann --url https://riffle.example
+  riffle login ann --scope read,write,admin`,
 		RunE: a.withStore(func(ctx context.Context, store internal.Store, args []string) error {
-			user, err := userNamed(ctx, store, args[0])
-			if err != nil {
-				return err
-			}
-			link, err := loginLink(ctx, store, user.ID, auth.DefaultScopes, base)
-			if err != nil {
-				return err
-			}
-			return a.say("%s", link)
+			return a.printLogin(ctx, store, args[0], base, scope)
 		}),
 	}
-	cmd.Flags().StringVar(&base, "url", "http://127.0.0.1:8080", "where users reach the API")
+	cmd.Flags().StringVar(&base, "url", base, "where users reach the API")
+	cmd.Flags().StringVar(&scope, "scope", scope, "what the session may do: read, write, admin")
 	return cmd
 }
 
-// loginLink makes a link with a one-time code in its fragment, which no server
-// or log gets to see.
-func loginLink(ctx context.Context, store internal.Store, user int64, scopes auth.Scopes, base string) (string, error) {
+func (a *app) printLogin(ctx context.Context, store internal.Store, name, base, scope string) error {
+	scopes, err := auth.ParseScopes(scope)
+	if err == nil && scopes.Has(auth.Feed) {
+		err = errors.New("feed is for tokens in links to feeds; see riffle token create")
+	}
+	if err != nil {
+		return &config.UsageError{Problem: fmt.Sprintf("--scope: %v", err)}
+	}
+	at, err := url.Parse(base)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.RawQuery != "" || at.Fragment != "" {
+		return &config.UsageError{Problem: fmt.Sprintf("--url: %q is no address of a page; write it like https://riffle.example", base)}
+	}
+	user, err := userNamed(ctx, store, name)
+	if err != nil {
+		return err
+	}
+	code, err := loginCode(ctx, store, user.ID, scopes)
+	if err != nil {
+		return err
+	}
+	return a.say("%s", loginLink(base, code))
+}
+
+// loginCode makes a code that logs in once.
+func loginCode(ctx context.Context, store internal.Store, user int64, scopes auth.Scopes) (auth.Secret, error) {
 	code, err := auth.NewLogin(scopes)
 	if err != nil {
-		return "", err
+		return auth.Secret{}, err
 	}
-	if err := store.AddLogin(ctx, code.Hash(), user, time.Now().Add(auth.LoginLifetime).UTC()); err != nil {
-		return "", err
-	}
-	return strings.TrimRight(base, "/") + "/#" + code.Reveal(), nil
+	return code, store.AddLogin(ctx, code.Hash(), user, time.Now().Add(auth.LoginLifetime).UTC())
+}
+
+// loginLink is a link with the code in its fragment, which no server or log gets
+// to see.
+func loginLink(base string, code auth.Secret) string {
+	return strings.TrimRight(base, "/") + "/#" + code.Reveal()
 }

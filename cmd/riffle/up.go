@@ -7,10 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"riffle/cmd/internal"
 	"riffle/pkg/auth"
@@ -39,7 +42,7 @@ come. Ctrl-C stops; what was read stays, and the next start goes on from there.`
 			if report.CheckOnly {
 				return internal.PrintChecked(a.stdout, report)
 			}
-			return a.runUp(cmd.Context(), c)
+			return a.runUp(cmd.Context(), c, loginCommand(c, cmd.Flags()))
 		}),
 	}
 	config.Bind(cmd.Flags(), c)
@@ -50,7 +53,7 @@ come. Ctrl-C stops; what was read stays, and the next start goes on from there.`
 //
 //	source ──> ingest ──> buffer ──> filter ──> store ──> api ──> page, pollers
 //	                      SQLite                SQLite     └────> terminal
-func (a *app) runUp(ctx context.Context, c *config.Up) error {
+func (a *app) runUp(ctx context.Context, c *config.Up, login []string) error {
 	unlock, err := lockData(string(c.Data))
 	if err != nil {
 		return err
@@ -89,7 +92,7 @@ func (a *app) runUp(ctx context.Context, c *config.Up) error {
 	if err != nil {
 		return err
 	}
-	if err := a.greet(ctx, c, address(&c.Web, web.Addr()), store, user); err != nil {
+	if err := a.greet(ctx, c, reached(&c.Web, web.Addr(), ownAddresses()), login, store, user); err != nil {
 		return err
 	}
 	parts := append(web.Parts(), a.onward(ingest), ingest.Beat(), ingest.Progress(a.stderr, false), follower.part(p.Log))
@@ -176,9 +179,10 @@ func firstUser(ctx context.Context, store internal.Store) (auth.User, error) {
 	return user, nil
 }
 
-// greet says what runs and how to get in.
-func (a *app) greet(ctx context.Context, c *config.Up, base string, store internal.Store, user auth.User) error {
-	link, err := loginLink(ctx, store, user.ID, auth.Read|auth.Write|auth.Admin, base)
+// greet says what runs and how to get in. login is the command that makes
+// another link, but for whose and where to.
+func (a *app) greet(ctx context.Context, c *config.Up, at place, login []string, store internal.Store, user auth.User) error {
+	code, err := loginCode(ctx, store, user.ID, firstScopes)
 	if err != nil {
 		return err
 	}
@@ -186,33 +190,102 @@ func (a *app) greet(ctx context.Context, c *config.Up, base string, store intern
 	if err != nil {
 		return err
 	}
+	others := ""
+	for _, base := range at.others {
+		others += fmt.Sprintf("  other devices  %s\n", loginLink(base, code))
+	}
 	fmt.Fprintf(a.stderr, `riffle %s reads %s and keeps what %d rules of the user %q ask for.
 
   page and API   %s
   log in         %s
-                 (good once, for 10 minutes; riffle login %s makes another)
-  your rules     riffle rule list %s --data %s
+%s                 (good once, for 10 minutes)
+  another link   %s
+  your rules     %s
 
 Matches as they come; Ctrl-C stops:
 
-`, internal.Version(), c.Source.String(), len(rules), user.Name, base, link, user.Name, user.Name, c.Data)
+`, internal.Version(), c.Source.String(), len(rules), user.Name, at.listens, loginLink(at.base, code), others,
+		shellLine(append(login, "--url", at.base, "--scope", firstScopes.String(), user.Name)),
+		shellLine([]string{os.Args[0], "rule", "list", user.Name, "--data", string(c.Data)}))
 	return nil
 }
 
-// address is where a browser on this machine reaches the api that listens on
-// addr.
-func address(c *config.Web, addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return c.Listen.String()
+// firstScopes are what the one in front of riffle up may do: all.
+const firstScopes = auth.Read | auth.Write | auth.Admin
+
+// loginCommand begins the command that makes another link: on the same store,
+// however that was named. What the environment says needs no repeating.
+func loginCommand(c *config.Up, flags *pflag.FlagSet) []string {
+	command := []string{os.Args[0], "login", "--data", string(c.Data)}
+	for _, name := range []string{"store", "config"} {
+		if f := flags.Lookup(name); f.Changed {
+			command = append(command, "--"+name, f.Value.String())
+		}
 	}
+	return command
+}
+
+// shellLine writes a command as a shell reads it.
+func shellLine(words []string) string {
+	line := make([]string, len(words))
+	for i, word := range words {
+		line[i] = quoted(word)
+	}
+	return strings.Join(line, " ")
+}
+
+var needsNoQuotes = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
+
+func quoted(word string) string {
+	if needsNoQuotes.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// place is where the api listens, and how it is reached there.
+type place struct {
+	listens string
+	base    string   // from this machine
+	others  []string // from other devices
+}
+
+// reached says where a browser reaches the api that listens on addr, on a
+// machine with these addresses of its own.
+func reached(c *config.Web, addr net.Addr, own []net.Addr) place {
 	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
 	}
-	host := tcp.IP.String()
-	if tcp.IP.IsUnspecified() {
-		host = "localhost"
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok { // what passes requests on to a socket has a name that nobody told
+		return place{listens: c.Listen.String(), base: scheme + "://localhost"}
 	}
-	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+	base := func(host string) string { return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port)) }
+	at := place{base: base(tcp.IP.String())}
+	if tcp.IP.IsUnspecified() {
+		at.base = base("localhost")
+		for _, addr := range own {
+			if ip, ok := addr.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
+				at.others = append(at.others, base(ip.IP.String()))
+			}
+		}
+	}
+	at.listens = at.base
+	return at
+}
+
+// ownAddresses are those of this machine's interfaces that are in use, without
+// those that only it knows itself by.
+func ownAddresses() []net.Addr {
+	var all []net.Addr
+	interfaces, _ := net.Interfaces() // without them there is no more to tell
+	for _, i := range interfaces {
+		if i.Flags&net.FlagRunning == 0 || i.Flags&net.FlagLoopback != 0 {
+			continue
+		}
+		addresses, _ := i.Addrs()
+		all = append(all, addresses...)
+	}
+	return all
 }
