@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"riffle/cmd/internal"
+	"riffle/pkg/config"
 	"riffle/pkg/event"
 	"riffle/pkg/obs"
 )
@@ -41,15 +42,23 @@ Exit status: 0 some line matched, 1 none did, 2 trouble.`,
   riffle match --explain '"new york"~3' posts.ndjson
   riffle match -- '-from:bot kitten' posts.ndjson`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: a.work(func(cmd *cobra.Command, args []string) error {
-			return a.grep(cmd.Context(), args[0], args[1:], &asked)
-		}),
+	}
+	grep := a.work(func(cmd *cobra.Command, args []string) error {
+		return a.grep(cmd.Context(), args[0], args[1:], &asked)
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := grep(cmd, args)
+		var conf *config.Error
+		if errors.As(err, &conf) {
+			internal.Explain(a.stderr, cmd.CommandPath(), err)
+			return &internal.StatusError{Status: statusTrouble}
+		}
+		return err
 	}
 	cmd.Flags().BoolVar(&asked.json, "json", false, `print {"key":…,"spans":[…]} for each match instead of its line`)
-	cmd.Flags().BoolVar(&asked.explain, "explain", false, "print what each post says and what in it satisfied the rule")
+	cmd.Flags().BoolVar(&asked.explain, "explain", false, "print what each post says and what in it satisfied the rule; --json wins over it")
 	cmd.Flags().StringVar(&asked.color, "color", "auto", "mark what matched: auto (on a terminal), always or never")
 	cmd.Flags().StringVar(&asked.format, "format", "auto", "what the lines are: "+strings.Join(internal.Formats(), ", "))
-	cmd.MarkFlagsMutuallyExclusive("json", "explain")
 	return cmd
 }
 

@@ -68,9 +68,6 @@ func (f *flip) bind(cmd *cobra.Command) {
 }
 
 func (a *app) flip(cmd *cobra.Command, stage string, f *flip) error {
-	if ok, err := a.configure(cmd); err != nil || !ok {
-		return err
-	}
 	f.wish.Stage, f.wish.For, f.wish.Who = stage, time.Duration(f.span), whoIsIt()
 	if err := f.wish.Check(); err != nil {
 		return &config.UsageError{Problem: err.Error()}

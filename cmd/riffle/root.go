@@ -80,11 +80,19 @@ RIFFLE_STORE. Without --store, commands work on the data of riffle up in --data.
 	return root
 }
 
-// work wraps what a command does: from here on an error is no longer one of
-// the command line.
+// work wraps what a command does: it reads the configuration first, so that a
+// mistake there stops every command, and --check-config is answered by all. From
+// here on an error is no longer one of the command line.
 func (a *app) work(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		a.ran = true
+		report, err := config.Load(a.tool, cmd.Flags(), a.environ)
+		switch {
+		case err != nil:
+			return err
+		case report.CheckOnly:
+			return internal.PrintChecked(a.stdout, report)
+		}
 		return f(cmd, args)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,43 @@ func TestVersionAndHelp(t *testing.T) {
 	riffle(t, "", nil, "user", "list", "--check-config", "--store", "mysql://u:geheim@h/db").expect(t, 0, "mysql://u:***@h/db", "")
 }
 
+// TestConfigurationOfEveryCommand holds that all read the configuration, also
+// those that need nothing of it.
+func TestConfigurationOfEveryCommand(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args  []string
+		wrong int
+	}{
+		{nil, 78},
+		{[]string{"up"}, 78},
+		{[]string{"migrate"}, 78},
+		{[]string{"user", "list"}, 78},
+		{[]string{"login", "ann"}, 78},
+		{[]string{"rule", "check", "coffee OR"}, 78},
+		{[]string{"rule", "export", "ann"}, 78},
+		{[]string{"dead", "list"}, 78},
+		{[]string{"resume", "filter"}, 78},
+		{[]string{"status"}, 78},
+		{[]string{"status", "--check"}, 3},
+		{[]string{"match", "coffee", "/dev/null"}, 2},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			t.Parallel()
+			with := func(more ...string) []string { return slices.Concat(tt.args, more, []string{"--data", t.TempDir()}) }
+			riffle(t, "", nil, with("--check-config")...).expect(t, 0, "# the configuration is well-formed", "")
+			for _, got := range []outcome{
+				riffle(t, "", []string{"RIFFLE_NOPE=1"}, with()...),
+				riffle(t, "", nil, with("--check-config", "--config", "/does/not/exist")...),
+			} {
+				if said := got.stdout + got.stderr; got.status != tt.wrong || !strings.Contains(said, "RIFFLE_NOPE") && !strings.Contains(said, "/does/not/exist") {
+					t.Errorf("got status %d, want %d; %s", got.status, tt.wrong, said)
+				}
+			}
+		})
+	}
+}
+
 const (
 	tweetKitten = `{"id":1,"id_str":"1","created_at":"Wed Apr 27 10:00:00 +0000 2016","text":"a kitten sleeps","user":{"id":7,"id_str":"7","screen_name":"ann"}}`
 	tweetCoffee = `{"id":2,"id_str":"2","created_at":"Wed Apr 27 10:00:01 +0000 2016","text":"no coffee left","user":{"id":7,"id_str":"7","screen_name":"ann"}}`
@@ -110,7 +148,7 @@ func TestMatch(t *testing.T) {
 		{"a file that is not there", "", []string{"kitten", plain, filepath.Join(dir, "none")}, 2, tweetKitten + "\n", "no such file"},
 		{"a flag that is not there", "", []string{"--colour", "kitten"}, 2, "", "unknown flag: --colour"},
 		{"a colour that is not there", both, []string{"--color", "red", "kitten"}, 2, "", `--color "red" is none of auto, always, never`},
-		{"two ways to print", both, []string{"--json", "--explain", "kitten"}, 2, "", "none of the others can be"},
+		{"two ways to print", both, []string{"--json", "--explain", "kitten"}, 0, `{"key":"twitter:1","spans":[{"field":"text","start":2,"end":8}]}` + "\n", ""},
 		{"why", both, []string{"--explain", "kitten lang:en OR from:ann coffee"}, 0,
 			"twitter:2 @ann: no coffee left\n  text 3-9 coffee\n  author.handle 0-3 ann\n", ""},
 		{"why, in colour", both, []string{"--explain", "--color", "always", "kitten"}, 0,

@@ -37,35 +37,37 @@ func (a *app) status() *cobra.Command {
 		Long: `Say how the stages, the buffer and the store fare. It works while some of them are
 away, and says which.
 
---check is a plugin for Nagios and its kin: one line, and the status 0 (all is
-well), 1 (warning), 2 (critical) or 3 (unknown). Critical are a store or buffer
+--check is a plugin for Nagios and its kin: one line (with --json the whole status
+instead), and the status 0 (all is well), 1 (warning), 2 (critical) or 3 (unknown). Critical are a store or buffer
 that cannot be reached, events that wait while no filter is alive, events that
 neither buffer nor spool takes, and a lag of 10 minutes; warnings are a lag of a
 minute, a pause, an ingest that spools, a stage that fell silent, a source that
 lost its ingest, a lasting notice and dead letters.`,
-		RunE: a.work(func(cmd *cobra.Command, _ []string) error {
-			ok, err := a.configure(cmd)
-			switch {
-			case err != nil && l.check:
-				fmt.Fprintf(a.stdout, "RIFFLE UNKNOWN: %v\n", err)
-				return &internal.StatusError{Status: checkUnknown}
-			case err != nil || !ok:
-				return err
-			}
-			return a.lookAround(cmd.Context(), l)
-		}),
+	}
+	look := a.work(func(cmd *cobra.Command, _ []string) error { return a.lookAround(cmd.Context(), l) })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := look(cmd, args)
+		var conf *config.Error
+		if !l.check || !errors.As(err, &conf) {
+			return err
+		}
+		out := a.stdout
+		if l.asJSON { // what reads JSON gets no other line
+			out = a.stderr
+		}
+		fmt.Fprintf(out, "RIFFLE UNKNOWN: %v\n", err)
+		return &internal.StatusError{Status: checkUnknown}
 	}
 	cmd.Flags().BoolVar(&l.asJSON, "json", false, "print it as JSON, in the form of GET /v1/status")
 	cmd.Flags().BoolVar(&l.watch, "watch", false, "look again every two seconds")
-	cmd.Flags().BoolVar(&l.check, "check", false, "print one line and end with a status for Nagios")
-	cmd.MarkFlagsMutuallyExclusive("json", "check")
+	cmd.Flags().BoolVar(&l.check, "check", false, "print one line, or with --json the JSON, and end with a status for Nagios")
 	cmd.MarkFlagsMutuallyExclusive("watch", "check")
 	return cmd
 }
 
 func (a *app) lookAround(ctx context.Context, l looking) error {
 	if l.check {
-		return a.check(a.look(ctx))
+		return a.check(a.look(ctx), l)
 	}
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()

@@ -26,15 +26,20 @@ const (
 	criticalLag = 10 * time.Minute
 )
 
-// check prints one line and gives the status of it.
-func (a *app) check(s api.Status) error {
+// check prints one line, or the status as JSON, and gives the status of it.
+func (a *app) check(s api.Status, l looking) error {
 	worst, problems := judge(&s)
-	word := []string{"OK", "WARNING", "CRITICAL"}[worst]
-	line := "RIFFLE " + word
-	if len(problems) > 0 {
-		line += ": " + clean(strings.Join(problems, "; "))
+	if l.asJSON {
+		if err := a.tell(s, l); err != nil {
+			return err
+		}
+	} else {
+		line := "RIFFLE " + []string{"OK", "WARNING", "CRITICAL"}[worst]
+		if len(problems) > 0 {
+			line += ": " + clean(strings.Join(problems, "; "))
+		}
+		fmt.Fprintf(a.stdout, "%s | %s\n", line, figures(&s))
 	}
-	fmt.Fprintf(a.stdout, "%s | %s\n", line, figures(&s))
 	if worst == checkOK {
 		return nil
 	}

@@ -149,7 +149,7 @@ func TestCheck(t *testing.T) {
 			s := newScenery()
 			tt.change(s)
 			var out bytes.Buffer
-			err := (&app{stdout: &out}).check(s.status(t))
+			err := (&app{stdout: &out}).check(s.status(t), looking{check: true})
 			if got := internal.ExitStatus(err); got != tt.status {
 				t.Errorf("got status %d, want %d", got, tt.status)
 			}
@@ -166,7 +166,13 @@ func TestStatusOfNothing(t *testing.T) {
 	riffle(t, "", nil, "status", "--data", dir).expect(t, 0, "NOT REACHABLE", "")
 	riffle(t, "", nil, "status", "--check", "--data", dir).expect(t, 2, "RIFFLE CRITICAL", "")
 	riffle(t, "", []string{"RIFFLE_STOER=x"}, "status", "--check").expect(t, 3, "RIFFLE UNKNOWN: ", "")
-	riffle(t, "", nil, "status", "--check", "--json").expect(t, 64, "", "none of the others can be")
+	wrong := riffle(t, "", []string{"RIFFLE_STOER=x"}, "status", "--check", "--json")
+	wrong.expect(t, 3, "", "RIFFLE UNKNOWN: ")
+	checked := riffle(t, "", nil, "status", "--check", "--json", "--data", dir)
+	checked.expect(t, 2, `"reachable": false`, "")
+	if !json.Valid([]byte(checked.stdout)) || wrong.stdout != "" {
+		t.Errorf("--check --json: got %q and %q, want JSON and nothing", checked.stdout, wrong.stdout)
+	}
 	got := riffle(t, "", nil, "status", "--json", "--data", dir)
 	var status struct {
 		Store struct {

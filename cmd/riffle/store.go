@@ -22,19 +22,6 @@ import (
 // front of it.
 const storeTimeout = 15 * time.Second
 
-// configure reads the operator's settings; false says that --check-config was
-// asked for and is answered.
-func (a *app) configure(cmd *cobra.Command) (bool, error) {
-	report, err := config.Load(a.tool, cmd.Flags(), a.environ)
-	if err != nil {
-		return false, err
-	}
-	if report.CheckOnly {
-		return false, internal.PrintChecked(a.stdout, report)
-	}
-	return true, nil
-}
-
 // withStore runs a command that works on the store.
 func (a *app) withStore(f func(ctx context.Context, store internal.Store, args []string) error) func(*cobra.Command, []string) error {
 	return a.withStoreFor(storeTimeout, f)
@@ -45,9 +32,6 @@ func (a *app) withStoreFor(
 	limit time.Duration, f func(ctx context.Context, store internal.Store, args []string) error,
 ) func(*cobra.Command, []string) error {
 	return a.work(func(cmd *cobra.Command, args []string) error {
-		if ok, err := a.configure(cmd); err != nil || !ok {
-			return err
-		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 		defer cancel()
 		store, err := a.openStore(ctx)
@@ -103,9 +87,6 @@ func (a *app) migrate() *cobra.Command {
 		Long: `Bring the store's schema to this version. Run it before the stages of a new
 version are started; those of the old one may go on meanwhile.`,
 		RunE: a.work(func(cmd *cobra.Command, _ []string) error {
-			if ok, err := a.configure(cmd); err != nil || !ok {
-				return err
-			}
 			return a.migrateStore(cmd.Context())
 		}),
 	}

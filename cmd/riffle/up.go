@@ -34,7 +34,8 @@ come. Ctrl-C stops; what was read stays, and the next start goes on from there.`
 		Example: `  riffle up
   riffle up --source jetstream://jetstream2.us-east.bsky.network/subscribe
   riffle up --source 'file:tweets.ndjson.gz'`,
-		RunE: a.work(func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.ran = true // as a.work does, which reads the settings of the other commands
 			report, err := config.Load(c, cmd.Flags(), a.environ)
 			if err != nil {
 				return err
@@ -43,7 +44,7 @@ come. Ctrl-C stops; what was read stays, and the next start goes on from there.`
 				return internal.PrintChecked(a.stdout, report)
 			}
 			return a.runUp(cmd.Context(), c, loginCommand(c, cmd.Flags()))
-		}),
+		},
 	}
 	config.Bind(cmd.Flags(), c)
 	return cmd
