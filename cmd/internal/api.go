@@ -51,18 +51,40 @@ func (p *Process) NewAPI(ctx context.Context, c *config.Web, at *config.Store, s
 	if buffer != nil {
 		conf.Depths, conf.Stages, conf.Switches, conf.Samples, conf.BufferAt = buffer, buffer, buffer, buffer, buffer.Where
 		conf.Retrier = &retrier{buffer: buffer}
-		beats = append(beats, p.BeatPart("api", "", buffer, func(b *control.Beat) {
-			if _, paused := gate.Paused(); paused {
-				b.State = statePaused
-			}
-		}))
 	}
 	stage, err := api.New(conf)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	if buffer != nil {
+		var requests rate
+		beats = append(beats, p.BeatPart("api", "", buffer, func(b *control.Beat) {
+			if _, paused := gate.Paused(); paused {
+				b.State = statePaused
+			}
+			asked, streams := stage.Traffic()
+			b.Rates = map[string]float64{"requests": requests.perSecond(asked, time.Now())}
+			b.Totals = map[string]int64{"requests": asked, "streams": streams}
+		}))
+	}
 	p.Log.Info("api answers", zap.String("address", listener.Addr().String()))
 	return &API{stage, listener, beats, p.probePart(listener.Addr(), c.TLSCert != "")}, nil
+}
+
+// rate tells how fast a total grows, from one sign of life to the next.
+type rate struct {
+	total int64
+	at    time.Time
+}
+
+// perSecond is the growth since the last call; 0 in the first.
+func (r *rate) perSecond(total int64, now time.Time) float64 {
+	last := *r
+	*r = rate{total, now}
+	if took := now.Sub(last.at).Seconds(); !last.at.IsZero() && took > 0 {
+		return float64(total-last.total) / took
+	}
+	return 0
 }
 
 // Addr is where the stage listens.

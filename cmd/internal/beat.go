@@ -81,8 +81,10 @@ func (p *Process) tellManager() {
 func summary(b *control.Beat) string {
 	line := strings.TrimSpace(b.Stage + " " + b.Name)
 	line += " is " + b.State
-	if rate, ok := b.Rates["events"]; ok {
-		line += fmt.Sprintf(", %.0f events/s", rate)
+	for _, of := range []string{"events", "requests"} {
+		if rate, ok := b.Rates[of]; ok {
+			line += fmt.Sprintf(", %.0f %s/s", rate, of)
+		}
 	}
 	if b.LastError != "" && time.Since(b.LastErrorAt) < time.Minute {
 		line += ", last error " + b.LastError

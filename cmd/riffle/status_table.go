@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -79,7 +79,7 @@ func (a *app) showSources(s *api.Status) error {
 
 func (a *app) showStages(s *api.Status) error {
 	now := time.Time(s.Now)
-	table := newTable(a.stdout, "STAGE", "NAME", "STATE", "HOST", "PID", "UP", "SEEN", "EVENTS/S", "SPOOL", "DEBUG", "LAST ERROR")
+	table := newTable(a.stdout, "STAGE", "NAME", "STATE", "HOST", "PID", "UP", "SEEN", "RATE", "SPOOL", "DEBUG", "LAST ERROR")
 	for i := range s.Stages {
 		t := &s.Stages[i]
 		spool := "-"
@@ -91,9 +91,23 @@ func (a *app) showStages(s *api.Status) error {
 			failed = ago(at, now) + ": " + failed
 		}
 		table.row(t.Stage, dash(t.Name), t.State, t.Host, t.PID, dash(since(time.Time(t.StartedAt), now)), ago(time.Time(t.SeenAt), now),
-			strconv.FormatFloat(t.Rates["events"], 'f', 0, 64), spool, t.Debug, failed)
+			rates(t), spool, t.Debug, failed)
 	}
 	return table.flush()
+}
+
+// rates is what a stage deals with a second, and who follows the stream.
+func rates(t *api.StageStatus) string {
+	var told []string
+	for _, of := range []string{"events", "requests"} {
+		if rate, ok := t.Rates[of]; ok {
+			told = append(told, fmt.Sprintf("%.0f %s/s", rate, of))
+		}
+	}
+	if n := t.Totals["streams"]; n > 0 {
+		told = append(told, fmt.Sprintf("%d streams", n))
+	}
+	return dash(strings.Join(told, ", "))
 }
 
 // showNotices says what an operator should know of beyond the tables.

@@ -77,6 +77,9 @@ func TestStatusTellsEverything(t *testing.T) {
 	}
 	s.depths = append(s.depths, event.Depth{Source: "left", Seen: event.TimeOf(s.now.Add(-24 * time.Hour))})
 	s.stages[0].Notices = []api.Notice{{Kind: "quiet", Text: "no message", From: s.now.Add(-time.Minute)}}
+	s.stages = append(s.stages, api.Stage{
+		Stage: "api", State: "running", SeenAt: s.now, Rates: map[string]float64{"requests": 12.4}, Totals: map[string]int64{"streams": 3},
+	})
 	var out bytes.Buffer
 	a := &app{stdout: &out}
 	status := s.status(t)
@@ -95,6 +98,9 @@ func TestStatusTellsEverything(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("got no %q in\n%s", want, &out)
 		}
+	}
+	if row := lineOf(t, out.String(), "api "); !strings.Contains(row, "  12 requests/s, 3 streams  ") {
+		t.Errorf("got no rate of the api in %q", row)
 	}
 	row := lineOf(t, out.String(), "jet ")
 	for _, want := range []string{"7", "2.0 kB", "3s ago", "5s", "1m0s", "now", "1785585540000000"} {

@@ -101,6 +101,8 @@ func TestUpCatchesAndGoesOn(t *testing.T) {
 	}
 	if got := ask(t, found[1]+"/v1/status", cookie); !strings.Contains(got, `"stage":"filter"`) {
 		t.Errorf("the first user is no admin, or the status lacks the filter: %s", got)
+	} else if !strings.Contains(got, `"rates":{"requests":`) {
+		t.Errorf("the status lacks the rate of requests: %s", got)
 	}
 	again := first.stderr.find(t, first.ended, `another link +\S+ (login --data \S+ --url (http://\S+) --scope \S+ me)\n`)
 	printed := riffle(t, "", nil, strings.Fields(again[1])...)

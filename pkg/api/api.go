@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,6 +102,9 @@ type API struct {
 	requests requestIDs
 	previews *turns
 	routes   *http.ServeMux
+
+	asked     atomic.Int64 // requests for a route of the table
+	streaming atomic.Int64 // clients that follow the stream now
 
 	stopOnce sync.Once
 	stopping chan struct{} // closed when Run ends: nobody waits any longer
@@ -225,6 +229,10 @@ func (a *API) mux(page map[string]*pageFile) *http.ServeMux {
 	mux.Handle("/", a.fallback(mux))
 	return mux
 }
+
+// Traffic tells how many requests there were since the start, probes and the
+// page's files left out, and how many clients follow the stream now.
+func (a *API) Traffic() (requests, streams int64) { return a.asked.Load(), a.streaming.Load() }
 
 // Handler answers all requests.
 func (a *API) Handler() http.Handler { return a.frame(a.exact(a.routes)) }

@@ -184,6 +184,7 @@ func (a *API) done(out *answer, r *http.Request, took time.Duration) {
 func (a *API) endpoint(rt route) http.Handler {
 	_, path, _ := strings.Cut(rt.pattern, " ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.asked.Add(1)
 		out, ok := w.(*answer)
 		if ok {
 			out.route = path

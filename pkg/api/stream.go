@@ -133,6 +133,8 @@ func (s *stream) follow(ctx context.Context) {
 	defer cancel()
 	s.api.counters.streaming(1)
 	defer s.api.counters.streaming(-1)
+	s.api.streaming.Add(1)
+	defer s.api.streaming.Add(-1)
 	s.run(ctx)
 }
 

@@ -202,6 +202,9 @@ func TestStreamIsHeardOf(t *testing.T) {
 	waiting(t, func(t *testing.T, w *world, m *memory, _ func()) {
 		c := w.listen(t, w.token(t, w.alice, auth.Read), "/v1/stream")
 		<-c.events
+		if requests, streams := w.api.Traffic(); requests != 1 || streams != 1 {
+			t.Errorf("got %d requests and %d streams, want 1 of each", requests, streams)
+		}
 		for _, down := range []error{nil, errAway} {
 			m.setDown(down)
 			began := time.Now()
@@ -216,6 +219,9 @@ func TestStreamIsHeardOf(t *testing.T) {
 			t.Errorf("got %v after the outage, want one new match", got)
 		}
 		c.leave()
+		if _, streams := w.api.Traffic(); streams != 0 {
+			t.Errorf("got %d streams when the client has left", streams)
+		}
 	})
 }
 
