@@ -38,11 +38,11 @@ func (a *app) status() *cobra.Command {
 away, and says which.
 
 --check is a plugin for Nagios and its kin: one line (with --json the whole status
-instead), and the status 0 (all is well), 1 (warning), 2 (critical) or 3 (unknown). Critical are a store or buffer
-that cannot be reached, events that wait while no filter is alive, events that
-neither buffer nor spool takes, and a lag of 10 minutes; warnings are a lag of a
-minute, a pause, an ingest that spools, a stage that fell silent, a source that
-lost its ingest, a lasting notice and dead letters.`,
+instead), and the status 0 (all is well), 1 (warning), 2 (critical) or 3 (unknown).
+Critical are a store or buffer that cannot be reached, events that wait while no
+filter is alive, events that neither buffer nor spool takes, and a lag of 10
+minutes; warnings are a lag of a minute, a pause, an ingest that spools, a stage
+that fell silent, a source that lost its ingest, a lasting notice and dead letters.`,
 	}
 	look := a.work(func(cmd *cobra.Command, _ []string) error { return a.lookAround(cmd.Context(), l) })
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

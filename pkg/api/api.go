@@ -238,7 +238,8 @@ func (a *API) Traffic() (requests, streams int64) { return a.asked.Load(), a.str
 func (a *API) Handler() http.Handler { return a.frame(a.exact(a.routes)) }
 
 // Run keeps the background parts going until ctx ends: it wakes who waits for
-// news, reads pages ahead, looks at the store, and writes when tokens were used.
+// news, reads pages ahead, looks at the store and at the admins' tokens, keeps the
+// last hour, and writes when tokens were used.
 // After it, nobody waits any longer, and the API can only be let go.
 func (a *API) Run(ctx context.Context) error {
 	defer a.stopOnce.Do(func() { close(a.stopping) })
@@ -248,6 +249,7 @@ func (a *API) Run(ctx context.Context) error {
 	parts.Go(func() { a.health.run(ctx) })
 	parts.Go(func() { a.touchTokens(ctx) })
 	parts.Go(func() { a.keepHistory(ctx) })
+	parts.Go(func() { a.tokens.watch(ctx) })
 	<-ctx.Done()
 	a.stopOnce.Do(func() { close(a.stopping) })
 	parts.Wait()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,12 +170,96 @@ func TestStoreAway(t *testing.T) {
 	if got := into[statusAnswer](t, status.Data); got.Store.Reachable || !got.Buffer.Reachable {
 		t.Errorf("got %s, want the store away and the buffer there", status.Data)
 	}
-	w.api.tokens.now = func() time.Time { return time.Now().Add(2 * tokenGrace) }
-	w.do(t, all, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
 	stranger := http.Header{"Authorization": {"Bearer " + auth.NewToken().Reveal()}}
-	w.do(t, stranger, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+	refused := w.do(t, stranger, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+	if !strings.Contains(refused.body, "riffle resume") {
+		t.Errorf("got %s, want what works without the token named", refused.body)
+	}
 	m.setDown(nil)
 	w.do(t, all, "GET /v1/matches", "").want(t, http.StatusOK)
+}
+
+// TestStoreAwayForLong holds that status and resume are served for as long as the
+// store is away, to those who were good when it went, and to nobody else.
+func TestStoreAwayForLong(t *testing.T) {
+	t.Parallel()
+	w, m := memoryWorld(t)
+	var ahead atomic.Int64
+	w.api.tokens.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	// after has the loop of watch look at the end of each of these times.
+	after := func(times ...time.Duration) {
+		for _, d := range times {
+			ahead.Add(int64(d))
+			w.api.tokens.lookAgain(t.Context())
+		}
+	}
+	idOf := func(header http.Header) int64 {
+		id := into[struct {
+			Token struct {
+				ID int64 `json:",string"`
+			}
+		}](t, w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK).Data).Token.ID
+		return id
+	}
+	idle := w.token(t, w.alice, auth.Admin)
+	idOf(idle)
+	after(adminIdle, 2*touchEvery)
+	good, revoked, ending := w.token(t, w.alice, auth.Admin), w.token(t, w.alice, auth.Admin), w.token(t, w.alice, auth.Admin)
+	reader, unseen := w.token(t, w.alice, auth.Read), w.token(t, w.alice, auth.Admin)
+	elsewhere := idOf(revoked)
+	for _, header := range []http.Header{good, reader, ending} {
+		idOf(header)
+	}
+	// As another process would do it: nobody tells this one.
+	if err := m.RevokeToken(t.Context(), w.alice.ID, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	m.setExpiry(idOf(ending), time.Now().Add(time.Duration(ahead.Load())+48*time.Hour))
+	after(2*tokenFresh, 2*tokenFresh)
+	m.setDown(errAway)
+	after(2*tokenFresh, 24*time.Hour)
+	w.do(t, ending, "GET /v1/status", "").want(t, http.StatusOK)
+	after(48 * time.Hour)
+	w.do(t, good, "GET /v1/status", "").want(t, http.StatusOK)
+	w.do(t, good, "POST /v1/stages/api/resume", "").want(t, http.StatusOK)
+	w.do(t, good, "GET /v1/rules", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+	for name, header := range map[string]http.Header{"idle": idle, "unseen": unseen, "reader": reader} {
+		if got := w.do(t, header, "GET /v1/status", ""); got.status != http.StatusServiceUnavailable {
+			t.Errorf("%s: got status %d, want 503: nobody knows whether it was good", name, got.status)
+		}
+	}
+	for name, header := range map[string]http.Header{"revoked": revoked, "ending": ending} {
+		if got := w.do(t, header, "GET /v1/status", ""); got.status == http.StatusOK {
+			t.Errorf("%s: got status %d, want it refused", name, got.status)
+		}
+	}
+	m.setDown(nil)
+	w.do(t, idle, "GET /v1/status", "").want(t, http.StatusOK)
+}
+
+// TestAdminsAreWatched holds that Run notices a revocation of another process in
+// the seconds before the store goes away, though nobody asks.
+func TestAdminsAreWatched(t *testing.T) {
+	t.Parallel()
+	waiting(t, func(t *testing.T, w *world, m *memory, _ func()) {
+		good, revoked := w.token(t, w.alice, auth.Admin), w.token(t, w.alice, auth.Admin)
+		w.do(t, good, "GET /v1/status", "").want(t, http.StatusOK)
+		me := w.do(t, revoked, "GET /v1/me", "").want(t, http.StatusOK)
+		id := into[struct {
+			Token struct {
+				ID int64 `json:",string"`
+			}
+		}](t, me.Data).Token.ID
+		if err := m.RevokeToken(t.Context(), w.alice.ID, id); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * tokenFresh)
+		m.setDown(errAway)
+		time.Sleep(24 * time.Hour)
+		w.do(t, good, "GET /v1/status", "").want(t, http.StatusOK)
+		w.do(t, revoked, "GET /v1/status", "").wantFailure(t, http.StatusServiceUnavailable, "maintenance")
+		m.setDown(nil)
+	})
 }
 
 func loginBody(t *testing.T) string {

@@ -382,6 +382,17 @@ func (m *memory) TokenByHash(_ context.Context, hash [32]byte) (auth.Token, erro
 	return auth.Token{}, cmp.Or(m.down, auth.ErrUnknownToken)
 }
 
+// setExpiry has a token end at a time.
+func (m *memory) setExpiry(id int64, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.tokens {
+		if m.tokens[i].ID == id {
+			m.tokens[i].ExpiresAt, m.revised = at, m.next()
+		}
+	}
+}
+
 func (m *memory) TouchToken(_ context.Context, id int64, at time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

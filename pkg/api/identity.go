@@ -35,7 +35,11 @@ func (a *API) identify(r *http.Request, rt *route) (*identity, error) {
 	}
 	token, entry, err := a.tokens.find(r.Context(), secret.Hash(), rt.offline)
 	if err != nil {
-		return nil, failed(err)
+		failure := failed(err)
+		if rt.offline && failure.kind == maintenance {
+			failure.detail = "The store cannot be reached, and this api does not know the token from before. Meanwhile `riffle status`, `riffle pause` and `riffle resume` work on the command line."
+		}
+		return nil, failure
 	}
 	if cookie {
 		if err := a.checkOrigin(r); err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,9 +19,11 @@ const (
 	// tokenFresh is how long a token is believed without asking the store: half
 	// of the 2 s within which a revocation must be obeyed everywhere.
 	tokenFresh = time.Second
-	// tokenGrace is how long a token that was good is believed while the store
-	// is away, by the few routes that work without it.
-	tokenGrace = time.Hour
+	// adminIdle is how long after its last use an admin's token is looked up
+	// again and again, to be believed while the store is away.
+	adminIdle = time.Hour
+	// adminsMax bounds these tokens.
+	adminsMax = 100
 	// tokenEntries bounds the cache; beyond it old entries make room.
 	tokenEntries = 100_000
 	// touchEvery is how exact a token's time of last use is.
@@ -50,6 +53,10 @@ type tokenCache struct {
 	mu      sync.Mutex
 	entries map[[32]byte]*tokenEntry
 	used    map[int64]time.Time // tokens to touch, by id
+	// admins are the entries of admins' tokens in use. As long as the store
+	// answers they are looked up every second, so that when it goes away they
+	// say what was so then; see watch.
+	admins map[[32]byte]*tokenEntry
 	// revoked counts the revocations that were asked for here; what was looked
 	// up before the last one is not believed.
 	revoked atomic.Int64
@@ -66,18 +73,19 @@ type tokenEntry struct {
 	err     error // nil or auth.ErrUnknownToken
 	touched time.Time
 	allowed allowance
+	watched bool // it is among the admins
 }
 
 func newTokenCache(keeper TokenKeeper, number func() (int64, time.Time), now func() time.Time, log *zap.Logger) *tokenCache {
 	return &tokenCache{
 		keeper: keeper, number: number, now: now, log: log,
-		entries: map[[32]byte]*tokenEntry{}, used: map[int64]time.Time{},
+		entries: map[[32]byte]*tokenEntry{}, used: map[int64]time.Time{}, admins: map[[32]byte]*tokenEntry{},
 	}
 }
 
 // find gives the token with this hash if it is good now, and its entry. Where
-// offline is set and the store is away, a token that was good within the last
-// hour passes.
+// offline is set, an admin's token in use that was good when the store went away
+// passes for as long as it is away: nobody can revoke it then.
 //
 // Errors: auth.ErrUnknownToken; the store's, transient ones marked.
 func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (auth.Token, *tokenEntry, error) {
@@ -86,13 +94,50 @@ func (c *tokenCache) find(ctx context.Context, hash [32]byte, offline bool) (aut
 	defer entry.mu.Unlock()
 	if !c.believes(entry) {
 		if err := c.refresh(ctx, hash, entry); err != nil {
-			if !offline || c.now().Sub(entry.checked) > tokenGrace {
+			if !offline || !entry.watched || entry.revoked != c.revoked.Load() {
 				return auth.Token{}, entry, err
 			}
 		}
 	}
 	token, err := c.judge(hash, entry)
 	return token, entry, err
+}
+
+// watch keeps what is known of the admins' tokens new, until ctx ends.
+func (c *tokenCache) watch(ctx context.Context) {
+	for sleep(ctx, tokenFresh) {
+		c.lookAgain(ctx)
+	}
+}
+
+// lookAgain looks the admins' tokens up, and lets go of those that are no longer
+// good or in use. While the store is away it leaves them as they are.
+func (c *tokenCache) lookAgain(ctx context.Context) {
+	c.mu.Lock()
+	admins := maps.Clone(c.admins)
+	c.mu.Unlock()
+	for hash, entry := range admins {
+		if !c.lookAgainAt(ctx, hash, entry) {
+			return
+		}
+	}
+}
+
+// lookAgainAt reports whether the store answered.
+func (c *tokenCache) lookAgainAt(ctx context.Context, hash [32]byte, entry *tokenEntry) bool {
+	entry.mu.Lock()
+	defer entry.mu.Unlock()
+	if !c.believes(entry) && c.refresh(ctx, hash, entry) != nil {
+		return false
+	}
+	now := c.now()
+	if entry.err != nil || entry.token.Check(hash, now) != nil || now.Sub(entry.touched) > adminIdle {
+		entry.watched = false
+		c.mu.Lock()
+		delete(c.admins, hash)
+		c.mu.Unlock()
+	}
+	return true
 }
 
 // believes reports whether the last lookup still holds: it is new enough, or no
@@ -116,6 +161,9 @@ func (c *tokenCache) believes(entry *tokenEntry) bool {
 func (c *tokenCache) entry(hash [32]byte) *tokenEntry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if entry, ok := c.admins[hash]; ok {
+		return entry
+	}
 	entry, ok := c.entries[hash]
 	if !ok {
 		c.makeRoom()
@@ -163,6 +211,13 @@ func (c *tokenCache) judge(hash [32]byte, entry *tokenEntry) (auth.Token, error)
 	now := c.now()
 	if err := entry.token.Check(hash, now); err != nil {
 		return auth.Token{}, err
+	}
+	if !entry.watched && entry.token.Scopes.Has(auth.Admin) {
+		c.mu.Lock()
+		if len(c.admins) < adminsMax {
+			entry.watched, c.admins[hash] = true, entry
+		}
+		c.mu.Unlock()
 	}
 	if now.Sub(entry.touched) >= touchEvery {
 		entry.touched = now
