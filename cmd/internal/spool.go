@@ -27,8 +27,9 @@ func (p *Process) openSpool(in *config.Input, source ingest.Source) (*spool.Spoo
 	}
 	log := p.Log.With(zap.String(obs.Component, "spool"), zap.String(obs.Source, string(in.Name)))
 	lost := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "riffle_ingest_spool_damaged_total",
-		Help: "What was cut out of the spool's files because it was torn or spoilt: bytes, and as many frames and events as could be told. Torn ends follow crashes; all else means that the disk fails.",
+		Name:        "riffle_ingest_spool_damaged_total",
+		Help:        "What was cut out of the spool's files because it was torn or spoilt: bytes, and as many frames and events as could be told. Torn ends follow crashes; all else means that the disk fails.",
+		ConstLabels: prometheus.Labels{"source": string(in.Name)},
 	}, []string{"what"})
 	for _, what := range []string{"bytes", "frames", "events"} {
 		lost.WithLabelValues(what)

@@ -44,7 +44,7 @@ func newCounters(registerer prometheus.Registerer) (*counters, error) {
 		}, []string{"route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "riffle_api_request_seconds",
-			Help:    "Time to answer by route, waiting for news left in. If it grows, look at the store first.",
+			Help:    "Time to answer by route, waiting for news included. If that of a route that does not wait grows, look at the store first.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"route"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{

@@ -46,12 +46,12 @@ func newCounters(registerer prometheus.Registerer, source string, lag func() tim
 	c.lastMessage = r.gauge("last_message_seconds", "When the newest message arrived that the buffer holds, in seconds since 1970. Long ago: the source is quiet or cannot be reached.")
 	r.lag(lag)
 	if spool != nil {
-		c.spoolFrames = r.counter("spooled_frames_total", "Frames that went to the spool. Rising: the buffer is away or full.")
+		c.spoolFrames = r.counter("spooled_frames_total", "Frames that went to the spool. Rising: the buffer is away or full; mend or empty that.")
 		c.spoolEvents = r.counter("spooled_events_total", "Events in these frames.")
 		c.spoolRefused = r.counter("spool_refused_events_total", "Events that neither buffer nor spool took, counted at each try; the source is held meanwhile. Free the spool's disk, or mend the buffer.")
-		r.function("spool_frames", "Frames that wait in the spool.", func() float64 { return float64(spool.Depth().Frames) })
-		r.function("spool_events", "Events that wait in the spool.", func() float64 { return float64(spool.Depth().Events) })
-		r.function("spool_bytes", "Bytes of the spool's files.", func() float64 { return float64(spool.Depth().Bytes) })
+		r.function("spool_frames", "Frames that wait in the spool. Falls by itself when the buffer takes frames again.", func() float64 { return float64(spool.Depth().Frames) })
+		r.function("spool_events", "Events that wait in the spool. Rising: the buffer is away or full. Not falling though it is back: look at riffle_ingest_push_retries_total.", func() float64 { return float64(spool.Depth().Events) })
+		r.function("spool_bytes", "Bytes of the spool's files, at most 4 GiB. Near that, or near what its disk holds: mend the buffer now, for then the source is held.", func() float64 { return float64(spool.Depth().Bytes) })
 	}
 	rejected := r.vector("rejected_total", "Messages of which no event could be made, by reason. Rising: the network changed its format, or the input is not what --source says.", "reason")
 	for _, reason := range event.Reasons() {
