@@ -57,8 +57,38 @@ func TestSamplesLoad(t *testing.T) {
 			environ = append(environ, assignments(t, tt.sample, "")...)
 			loaded(t, tt.config(), args, environ)
 			// What is commented out is there to be used.
-			loaded(t, tt.config(), args, append(environ, assignments(t, tt.sample, "#")...))
+			environ = append(environ, assignments(t, tt.sample, "#")...)
+			loaded(t, tt.config(), args, environ)
+			for _, line := range environ {
+				if strings.Contains(line, "/etc/riffle/") {
+					t.Errorf("%s: the unit's user cannot read a file there", line)
+				}
+			}
 		})
+	}
+}
+
+// TestHTTPS gives the loader what the drop-in adds, and holds that each file it
+// names is one that systemd hands on.
+func TestHTTPS(t *testing.T) {
+	t.Parallel()
+	const credentials = "/run/credentials/x/"
+	handedOn := map[string]bool{}
+	var environ []string
+	for _, line := range directives(t, "tls.conf") {
+		name, value, _ := strings.Cut(line, "=")
+		switch name {
+		case "LoadCredential":
+			id, _, _ := strings.Cut(value, ":")
+			handedOn[credentials+id] = true
+		case "Environment":
+			environ = append(environ, strings.ReplaceAll(value, "%d/", credentials))
+		}
+	}
+	c := config.NewUp()
+	loaded(t, c, nil, environ)
+	if cert, key := string(c.TLSCert), string(c.TLSKey); cert == key || !handedOn[cert] || !handedOn[key] {
+		t.Errorf("got certificate %q and key %q, want two of %v", cert, key, handedOn)
 	}
 }
 
@@ -143,6 +173,12 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 	for _, tt := range units {
 		path := filepath.Join(dir, strings.Replace(tt.unit, "@", "@"+tt.instance, 1))
 		write(t, path, strings.Replace(read(t, tt.unit), "ExecStart=/usr/local/bin/", "ExecStart="+bin+"/", 1))
+		if strings.Contains(read(t, tt.sample), "tls.conf") {
+			if err := os.Mkdir(path+".d", 0o700); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(path+".d", "tls.conf"), read(t, "tls.conf"))
+		}
 		paths = append(paths, path)
 	}
 	accepts := func(args ...string) {
