@@ -5,7 +5,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"syscall"
 	"testing"
 	"time"
@@ -15,7 +15,7 @@ import (
 const patience = 90 * time.Second
 
 // TestNotifySocket plays the service manager for real stages whose neighbours are
-// all away: each is ready, says what it does, feeds the watchdog, and tells that it
+// all away, and for all of them in one process: each is ready, says what it does, feeds the watchdog, and tells that it
 // stops.
 func TestNotifySocket(t *testing.T) {
 	t.Parallel()
@@ -28,6 +28,7 @@ func TestNotifySocket(t *testing.T) {
 		{"riffle-ingest", []string{"--buffer", buffer, "--source", "sim:"}, "ingest sim is"},
 		{"riffle-filter", []string{"--buffer", buffer, "--store", store}, "filter is loading"},
 		{"riffle-api", []string{"--buffer", buffer, "--store", store, "--listen", "127.0.0.1:0"}, "api is running"},
+		{"riffle", []string{"up", "--source", "sim:", "--data", "data", "--listen", "127.0.0.1:0"}, "ingest sim is .*; api is running; filter is "},
 	} {
 		t.Run(tt.binary, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +49,7 @@ func notifies(t *testing.T, binary string, args []string, status string) {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries(t), binary), append(args, "--state", dir, "--debug-listen", "off")...)
 	cmd.Env = []string{"NOTIFY_SOCKET=" + manager.LocalAddr().String(), "WATCHDOG_USEC=200000"}
-	cmd.Stderr = &said
+	cmd.Stderr, cmd.Dir = &said, dir
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +58,13 @@ func notifies(t *testing.T, binary string, args []string, status string) {
 		if err := manager.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
-		message := make([]byte, 4096)
+		message, re := make([]byte, 4096), regexp.MustCompile("^"+want)
 		for {
 			n, err := manager.Read(message)
 			if err != nil {
 				t.Fatalf("%s did not come: %v", want, err)
 			}
-			if strings.HasPrefix(string(message[:n]), want) {
+			if re.Match(message[:n]) {
 				return
 			}
 		}
