@@ -39,6 +39,7 @@ var rows = []row{
 	{"deep", "10 million events in Redis, held and drained", benchDeep},
 	{"purge", "a write while retention removes old rows", benchPurge},
 	{"spool", "append frames to ingest's spool", benchSpool},
+	{"crowd", "a write while a post that 100,000 users keep is written", benchCrowd},
 	{"commits", "ordered commits of one, two and four filters", benchCommits},
 	{"api", "polls and pages against bare net/http", benchAPI},
 	{"polls", "a billion polls a week, nine of ten answered 304", benchPolls},
