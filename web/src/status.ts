@@ -85,7 +85,7 @@ export const running = (s: Stage) => s.state !== "stopped" && s.state !== "silen
 export const stagesOf = (s: Status, stage: string) => s.stages.filter((x) => x.stage === stage);
 
 const sum = (stages: Stage[], what: (s: Stage) => number | undefined) => stages.reduce((n, s) => n + (what(s) ?? 0), 0);
-export const rateOf = (s: Status, stage: string) => sum(stagesOf(s, stage).filter(running), (x) => x.rates?.events);
+export const rateOf = (s: Status, stage: string, of = "events") => sum(stagesOf(s, stage).filter(running), (x) => x.rates?.[of]);
 const matchesOf = (s: Status) => sum(stagesOf(s, "filter").filter(running), (x) => x.totals?.matches);
 
 /** Paused is a stage that takes nothing new, and what is known of why. */

@@ -112,8 +112,8 @@ function Picture({ s }: { s: Status }) {
         {store.dead_letters != null && <p class={store.dead_letters > 0 ? "warning" : ""}>{many(store.dead_letters, "dead letter")}</p>}
       </Node>
       <Flow rate={matched} />
-      <Node name="Api" icon="feed" mood={apiMood} state={apiState} figure={brief(apis.filter(running).length)} unit="running">
-        <p>It answered this page.</p>
+      <Node name="Api" icon="feed" mood={apiMood} state={apiState} figure={brief(rateOf(s, "api", "requests"))} unit="requests/s">
+        <p>{many(apis.filter(running).length, "api")}, {many(total(apis, "streams"), "open stream")}</p>
         <Held at={held("api")} /><PauseControl stage="api" name="the api" paused={held("api")} />
       </Node>
     </ol>
