@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"riffle/pkg/event"
+	"riffle/pkg/obs"
 	"riffle/pkg/retry"
 )
 
@@ -35,10 +36,58 @@ func wantLetters(t *testing.T, b *bench, want ...event.DeadLetter) {
 	if n := b.Status().DeadLetters; n != int64(len(want)) {
 		t.Errorf("status tells of %d dead letters, want %d", n, len(want))
 	}
-	logged := b.logs.FilterMessage("dead letter; see riffle dead list").Len()
-	if logged != len(want) {
-		t.Errorf("%d log lines about %d dead letters", logged, len(want))
+	count := make(map[event.DeadReason]float64)
+	for i := range want {
+		count[want[i].Reason]++
 	}
+	for reason, n := range count {
+		if got := deadCounter(t, b, reason); got != n {
+			t.Errorf("counted %v dead letters for %s, want %v", got, reason, n)
+		}
+	}
+	wantLines(t, b, "dead letter; see riffle dead list", len(want))
+}
+
+// wantLines says that each of n occurrences is in the log, or that they were
+// sampled.
+func wantLines(t *testing.T, b *bench, message string, n int) {
+	t.Helper()
+	if got, want := b.logs.FilterMessage(message).Len(), min(n, obs.SampleBurst); got != want {
+		t.Errorf("%d lines %q about %d occurrences, want %d", got, message, n, want)
+	}
+}
+
+// However much harm events do, all of it is counted and little of it logged.
+func TestHarmIsLoggedSparingly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(false)
+		b.put(keep(1, 1, "apple"))
+		b.BreakAudiences()
+		var want []event.DeadLetter
+		for i := range 2 * obs.SampleBurst {
+			events := posts(8*i, 8, "apple")
+			for _, ev := range events {
+				ev.Audience = []string{"twitter:7"}
+			}
+			f := frame(t, events...)
+			for _, ev := range events {
+				want = append(want, event.DeadLetter{Source: "test", Frame: f.ID, Key: ev.Key, Reason: event.DeadPanic, Deliveries: 1, Events: 1})
+			}
+			damaged := frame(t, post("x", "apple"))
+			damaged.Data[len(damaged.Data)-1] ^= 1
+			b.push(f, damaged)
+		}
+		stop := b.start(t.Context())
+		passes(time.Second)
+		wantLetters(t, b, want...)
+		wantLines(t, b, "judging an event panicked; please report it", 2*len(want))
+		wantLines(t, b, "frame can't be judged", 2*obs.SampleBurst)
+		if got, want := gathered(t, b, "riffle_filter_panics_total", ""), float64(2*len(want)); got != want {
+			t.Errorf("counted %v panics, want %v", got, want)
+		}
+		mustStop(t, stop)
+	})
 }
 
 // refuseKeys refuses batches with a verdict on one of some events.
@@ -123,9 +172,6 @@ func TestRefusedRowIsLeftOut(t *testing.T) {
 					wantNoneDoubled(t, b.store)
 					wantLetters(t, b, want...)
 					wantDepth(t, b.buffer, 0, 0)
-					if got := deadCounter(t, b, event.DeadRow); got != float64(len(bad)) {
-						t.Errorf("counted %v dead letters, want %d", got, len(bad))
-					}
 					mustStop(t, stop)
 				})
 			})
@@ -292,17 +338,23 @@ func TestBrokenMatcher(t *testing.T) {
 // deadCounter reads the counter of a reason.
 func deadCounter(t *testing.T, b *bench, reason event.DeadReason) float64 {
 	t.Helper()
+	return gathered(t, b, "riffle_filter_dead_letters_total", string(reason))
+}
+
+// gathered reads a counter, of a label unless that is empty.
+func gathered(t *testing.T, b *bench, name, label string) float64 {
+	t.Helper()
 	families, err := b.reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "riffle_filter_dead_letters_total" && m.GetLabel()[0].GetValue() == string(reason) {
+			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
 				return m.GetCounter().GetValue()
 			}
 		}
 	}
-	t.Fatalf("there is no counter of %s", reason)
+	t.Fatalf("there is no counter %s of %q", name, label)
 	return 0
 }

@@ -126,6 +126,9 @@ type Filter struct {
 	// nobody knows. current is the shift that runs.
 	doubt   atomic.Bool
 	current atomic.Pointer[shift]
+	// Lines about dead letters, panics and frames that are left: events that do
+	// harm may come in any number.
+	letters, panics, unfinished obs.Sampler
 }
 
 // New makes a filter; Run starts it.
@@ -150,7 +153,8 @@ func New(c Config) *Filter {
 	sample := newSampler(sampleQuota)
 	for i := range runtime.GOMAXPROCS(0) {
 		f.judges = append(f.judges, &judge{
-			pulse: f.pulse.Loop(fmt.Sprint("judge ", i)), matcher: f.rules.index.NewMatcher(), fresh: f.rules.index.NewMatcher, log: log, counters: f.counters, links: f.rules.links, sample: sample, storeAll: c.StoreAll,
+			pulse: f.pulse.Loop(fmt.Sprint("judge ", i)), matcher: f.rules.index.NewMatcher(), fresh: f.rules.index.NewMatcher, log: log, panics: &f.panics,
+			counters: f.counters, links: f.rules.links, sample: sample, storeAll: c.StoreAll,
 		})
 	}
 	return f

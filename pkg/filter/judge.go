@@ -31,6 +31,7 @@ type judge struct {
 	// fresh makes a matcher in place of one that panicked.
 	fresh    func() *rule.Matcher
 	log      *zap.Logger
+	panics   *obs.Sampler // of lines; all judges share it
 	counters *counters
 	links    *links
 	sample   *sampler
@@ -150,7 +151,7 @@ func (j *job) try(ev *event.Event, g *judge) (cause error) {
 		if p := recover(); p != nil {
 			cause = fmt.Errorf("filter: judging panicked: %v", p)
 			g.counters.panicked()
-			g.log.Error("judging an event panicked; please report it", zap.Stringer(obs.FrameID, j.delivery.ID),
+			g.panics.Error(g.log, "judging an event panicked; please report it", zap.Stringer(obs.FrameID, j.delivery.ID),
 				zap.String(obs.EventKey, ev.Key), zap.String(obs.Error, fmt.Sprint(p)), zap.Stack("stack"))
 		}
 	}()

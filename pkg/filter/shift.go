@@ -37,9 +37,6 @@ const (
 	buryFrom   = 5
 )
 
-// logLetters is how many dead letters of one frame are said one by one.
-const logLetters = 3
-
 // errStoreAway ends a shift that could commit nothing.
 var errStoreAway = errors.New("filter: the store does not take what was judged")
 
@@ -239,7 +236,7 @@ func (s *shift) leave(d event.Delivery, message string, err error) {
 	s.counters.leftFrame()
 	s.status.failed(err)
 	if d.Count <= 1 || d.Count >= buryFrom { // said once a frame, unless nothing helps
-		s.log.Error(message, zap.Stringer(obs.FrameID, d.ID), zap.String(obs.Source, d.Source), zap.Error(err))
+		s.unfinished.Error(s.log, message, zap.Stringer(obs.FrameID, d.ID), zap.String(obs.Source, d.Source), zap.Error(err))
 	}
 }
 
@@ -468,19 +465,14 @@ func (s *shift) settled(working context.Context, batch []*job) {
 	s.ack(working, batch)
 }
 
-// died counts the dead letters of a frame, and says so.
+// died counts the dead letters of a frame, and says so, if they are not many.
 func (s *shift) died(j *job) {
 	for i := range j.dead {
 		d := &j.dead[i]
 		s.counters.died(d.Reason)
-		if i < logLetters {
-			s.log.Error("dead letter; see riffle dead list", zap.String(obs.Reason, string(d.Reason)),
-				zap.Stringer(obs.FrameID, d.Frame), zap.String(obs.Source, d.Source), zap.String(obs.EventKey, d.Key),
-				zap.String(obs.Error, d.Error))
-		}
-	}
-	if more := len(j.dead) - logLetters; more > 0 {
-		s.log.Error("more dead letters of this frame", zap.Stringer(obs.FrameID, j.delivery.ID), zap.Int("letters", more))
+		s.letters.Error(s.log, "dead letter; see riffle dead list", zap.String(obs.Reason, string(d.Reason)),
+			zap.Stringer(obs.FrameID, d.Frame), zap.String(obs.Source, d.Source), zap.String(obs.EventKey, d.Key),
+			zap.String(obs.Error, d.Error))
 	}
 }
 

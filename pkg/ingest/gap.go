@@ -22,7 +22,7 @@ func (in *Ingest) gap(g event.Gap) {
 	if g.From != 0 {
 		fields = append(fields, zap.Time("from", g.From.Std()), zap.Duration("length", g.To.Std().Sub(g.From.Std())))
 	}
-	in.gapped.error(in.log, "gap in the source: what it told in this stretch could not be had", fields...)
+	in.gapped.Error(in.log, "gap in the source: what it told in this stretch could not be had", fields...)
 	in.counters.gap(g)
 	in.state.gap(g)
 }

@@ -120,10 +120,10 @@ type Ingest struct {
 	counters *counters
 	totals   *totals
 	state    *state
-	rejected *sampler
-	gapped   *sampler
-	refusals *sampler
-	diverts  *sampler
+	rejected obs.Sampler
+	gapped   obs.Sampler
+	refusals obs.Sampler
+	diverts  obs.Sampler
 	pulse    *pulse.Pulse
 	pushes   *pulse.Loop   // of what gives frames to the buffer or the spool
 	shrinks  []*pulse.Loop // of each worker
@@ -156,10 +156,6 @@ func New(c Config) (*Ingest, error) {
 		counters: counters,
 		totals:   newTotals(),
 		state:    state,
-		rejected: newSampler(),
-		gapped:   newSampler(),
-		refusals: newSampler(),
-		diverts:  newSampler(),
 		pulse:    pulse.New(),
 	}
 	in.pushes = in.pulse.Loop("pushing")

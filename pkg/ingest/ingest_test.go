@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"riffle/pkg/event"
+	"riffle/pkg/obs"
 )
 
 func TestRunPushesEveryEventInOrder(t *testing.T) {
@@ -419,8 +420,8 @@ func TestRejectedMessagesAreLoggedSparinglyAndWithoutContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := logs.FilterMessage("message rejected").AllUntimed()
-	if got := len(lines); got != sampleBurst {
-		t.Fatalf("%d warnings, want %d", got, sampleBurst)
+	if got := len(lines); got != obs.SampleBurst {
+		t.Fatalf("%d warnings, want %d", got, obs.SampleBurst)
 	}
 	for _, line := range lines {
 		fields := line.ContextMap()
@@ -430,25 +431,6 @@ func TestRejectedMessagesAreLoggedSparinglyAndWithoutContent(t *testing.T) {
 		if strings.Contains(fmt.Sprint(fields), "reject:5") {
 			t.Errorf("fields %v tell the content", fields)
 		}
-	}
-}
-
-func TestSamplerTellsWhatItKeptBack(t *testing.T) {
-	t.Parallel()
-	s, now := newSampler(), time.Unix(0, 0)
-	for range sampleBurst {
-		s.pass(now)
-	}
-	for range 5 {
-		if _, pass := s.pass(now); pass {
-			t.Fatal("passed beyond the burst")
-		}
-	}
-	if skipped, pass := s.pass(now.Add(samplePause)); !pass || skipped != 5 {
-		t.Errorf("after the pause: passed %v, %d skipped, want true, 5", pass, skipped)
-	}
-	if skipped, pass := s.pass(now.Add(2 * samplePause)); !pass || skipped != 0 {
-		t.Errorf("after another pause: passed %v, %d skipped, want true, 0", pass, skipped)
 	}
 }
 

@@ -119,6 +119,6 @@ func (w *worker) refuse(c *chunk, i int, err error) {
 
 func (w *worker) reject(c *chunk, i int, reason event.Reason) {
 	c.tally.rejected[reason]++
-	w.in.rejected.warn(w.in.log, "message rejected",
+	w.in.rejected.Warn(w.in.log, "message rejected",
 		zap.Stringer(obs.Reason, reason), zap.ByteString(obs.Cursor, c.cursor(i)))
 }

@@ -79,7 +79,7 @@ func (p *pushing) spool(ctx, feeder context.Context, entries []event.Entry) erro
 // divert begins to use the spool.
 func (p *pushing) divert(feeder context.Context, cause error) {
 	p.in.state.fail(cause)
-	p.in.diverts.warn(p.in.log, "buffer takes no frames; they go to the spool", zap.NamedError(obs.Error, cause))
+	p.in.diverts.Warn(p.in.log, "buffer takes no frames; they go to the spool", zap.NamedError(obs.Error, cause))
 	p.adrift = errors.Is(cause, event.ErrFenced)
 	p.startFeeding(feeder)
 }
@@ -93,7 +93,7 @@ func (p *pushing) refused(entries []event.Entry, err error) {
 	p.in.state.fail(err)
 	p.in.state.refuse(err)
 	p.in.counters.refuse(events)
-	p.in.refusals.error(p.in.log, "neither buffer nor spool takes events; the source is held, and what it tells meanwhile may be lost",
+	p.in.refusals.Error(p.in.log, "neither buffer nor spool takes events; the source is held, and what it tells meanwhile may be lost",
 		zap.Int("events", events), zap.NamedError(obs.Error, err))
 }
 
@@ -193,7 +193,7 @@ func (p *pushing) oldest(ctx context.Context) (e event.Entry, more bool, err err
 		return retry.Transient(err)
 	}, func(err error, _ time.Duration) {
 		p.in.state.fail(err)
-		p.in.refusals.error(p.in.log, "spool cannot be read; trying again", zap.NamedError(obs.Error, err))
+		p.in.refusals.Error(p.in.log, "spool cannot be read; trying again", zap.NamedError(obs.Error, err))
 	})
 	return e, more, err
 }
@@ -202,7 +202,7 @@ func (p *pushing) oldest(ctx context.Context) (e event.Entry, more bool, err err
 // to stop: at worst its frames are pushed once more, and refused by the store.
 func (p *pushing) drop(through event.FrameID) {
 	if _, err := p.in.spool.Drop(through); err != nil {
-		p.in.refusals.error(p.in.log, "spool cannot forget what the buffer holds", zap.NamedError(obs.Error, err))
+		p.in.refusals.Error(p.in.log, "spool cannot forget what the buffer holds", zap.NamedError(obs.Error, err))
 	}
 }
 
@@ -225,7 +225,7 @@ func (p *pushing) fed(ctx, feeder context.Context, err error) error {
 		p.startFeeding(feeder)
 	default:
 		p.in.state.spool(false)
-		p.in.diverts.info(p.in.log, "spool is empty; frames go to the buffer again")
+		p.in.diverts.Info(p.in.log, "spool is empty; frames go to the buffer again")
 	}
 	return nil
 }

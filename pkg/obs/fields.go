@@ -17,4 +17,5 @@ const (
 	Cursor    = "cursor"
 	ElapsedMS = "elapsed_ms"
 	Error     = "error"
+	NotLogged = "not_logged" // lines of this kind since the last one
 )
