@@ -14,6 +14,7 @@ import (
 	"riffle/pkg/api"
 	"riffle/pkg/control"
 	"riffle/pkg/daemon"
+	"riffle/pkg/event"
 	"riffle/pkg/obs"
 )
 
@@ -157,7 +158,10 @@ func (r stageReader) Stages(ctx context.Context) ([]api.Stage, error) {
 			Stage: b.Stage, Name: b.Name, Instance: b.Instance, Host: b.Host, PID: b.PID, Version: b.Version,
 			State: b.State, StartedAt: b.Started, SeenAt: b.Seen, Rates: b.Rates, Totals: b.Totals,
 			LastError: b.LastError, LastErrorAt: b.LastErrorAt, NoReplay: b.NoReplay, TimedCursor: b.TimedCursor,
-			Spool: api.SpoolStatus{Events: b.Totals["spool_events"], Bytes: b.Totals["spool_bytes"]}, Debug: b.Debug,
+			Spool: event.Depth{
+				Frames: b.Totals["spool_frames"], Events: b.Totals["spool_events"], Bytes: b.Totals["spool_bytes"], Oldest: event.TimeOf(b.SpoolOldest),
+			},
+			Debug: b.Debug,
 		}
 		for _, n := range b.Notices {
 			stages[i].Notices = append(stages[i].Notices, api.Notice(n))

@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,8 @@ import (
 
 	"riffle/pkg/api"
 	"riffle/pkg/control"
+	"riffle/pkg/event"
+	"riffle/pkg/ingest"
 )
 
 // board is a Board in memory that can be switched off.
@@ -101,6 +104,29 @@ func TestTurning(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestBeatTellsOfTheSpool(t *testing.T) {
+	t.Parallel()
+	for _, depth := range []event.Depth{{}, {Frames: 1, Events: 2, Bytes: 3, Oldest: 4000}} {
+		var beat control.Beat
+		tellIngest(&beat, ingest.Status{Spool: depth})
+		entry, err := json.Marshal(beat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read control.Beat
+		if err := json.Unmarshal(entry, &read); err != nil {
+			t.Fatal(err)
+		}
+		stages, err := stageReader{&board{beats: []control.Beat{read}}}.Stages(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := stages[0].Spool; got != depth {
+			t.Errorf("got %+v, want %+v", got, depth)
+		}
+	}
 }
 
 func TestStagesThatAreSilent(t *testing.T) {

@@ -96,6 +96,7 @@ func tellIngest(b *control.Beat, s ingest.Status) {
 	b.LastError, b.LastErrorAt = s.LastError, s.LastErrorAt
 	b.Totals["gaps"] = s.GapCount
 	b.Totals["spool_frames"], b.Totals["spool_events"], b.Totals["spool_bytes"] = s.Spool.Frames, s.Spool.Events, s.Spool.Bytes
+	b.SpoolOldest = s.Spool.Oldest.Std()
 	for _, g := range s.Gaps {
 		b.Notices = append(b.Notices, control.Notice{Kind: "gap", Text: g.Why, From: g.From.Std(), To: g.To.Std()})
 	}

@@ -60,7 +60,7 @@ func newScenery() *scenery {
 			Position: event.Position{Cursor: "1785585540000000"}, // a minute ago
 		}},
 		stages: []api.Stage{
-			{Stage: "ingest", Name: "jet", State: "reading", SeenAt: now, TimedCursor: true, Spool: api.SpoolStatus{Events: 9, Bytes: 1 << 20}},
+			{Stage: "ingest", Name: "jet", State: "reading", SeenAt: now, TimedCursor: true, Spool: event.Depth{Events: 9, Bytes: 1 << 20}},
 			{Stage: "filter", State: "running", SeenAt: now, LastError: "an old one", LastErrorAt: now.Add(-time.Hour)},
 			{Stage: "filter", State: "silent", Instance: "dead", SeenAt: now.Add(-time.Minute)}, // another one has its place
 		},
@@ -143,6 +143,9 @@ func TestCheck(t *testing.T) {
 		"a pause":          {func(s *scenery) { s.switches = []pause.Switch{{Stage: "api", Paused: true, Who: "ann"}} }, 1, "RIFFLE WARNING: api is paused by ann |"},
 		"a lasting notice": {func(s *scenery) { s.stages[0].Notices = []api.Notice{{Kind: "quiet", Text: "x"}} }, 1, "RIFFLE WARNING: ingest jet: quiet: x |"},
 		"a spool":          {func(s *scenery) { s.stages[0].State = "spooling" }, 1, "RIFFLE WARNING: ingest jet: spooling, 9 events in its spool |"},
+		"an old spool": {func(s *scenery) {
+			s.stages[0].State, s.stages[0].Spool.Oldest = "spooling", event.TimeOf(s.now.Add(-time.Hour))
+		}, 2, "RIFFLE CRITICAL: jet lags by 1h0m0s; ingest jet: spooling, 9 events in its spool | lag=3600.000s"},
 		"loss under way": {func(s *scenery) {
 			s.stages[0].State, s.stages[0].Notices = "buffer_full", []api.Notice{{Kind: "refused", Text: "x"}}
 		}, 2, "RIFFLE CRITICAL: ingest jet: refused: x; ingest jet: buffer_full, 9 events in its spool |"},

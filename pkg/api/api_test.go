@@ -320,6 +320,45 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestLagOfASpool: what waits on the disk of an ingest is part of its source's lag.
+func TestLagOfASpool(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_800_000_000_000).UTC()
+	ago := func(d time.Duration) event.Time { return event.TimeOf(now.Add(-d)) }
+	spooled := func(state, host string, started time.Time, oldest event.Time) Stage {
+		return Stage{Stage: "ingest", Name: "a", State: state, Host: host, StartedAt: started, Spool: event.Depth{Events: 1, Oldest: oldest}}
+	}
+	for name, tt := range map[string]struct {
+		buffer event.Time
+		stages []Stage
+		want   time.Duration
+	}{
+		"nothing":                    {0, []Stage{spooled("reading", "h", now, 0)}, 0},
+		"in the buffer":              {ago(time.Minute), []Stage{spooled("reading", "h", now, 0)}, time.Minute},
+		"in the spool":               {0, []Stage{spooled("spooling", "h", now, ago(time.Hour))}, time.Hour},
+		"in both":                    {ago(time.Minute), []Stage{spooled("spooling", "h", now, ago(time.Hour))}, time.Hour},
+		"in the buffer for longer":   {ago(time.Hour), []Stage{spooled("spooling", "h", now, ago(time.Minute))}, time.Hour},
+		"of an ingest that is gone":  {0, []Stage{spooled("stopped", "h", now, ago(time.Hour))}, time.Hour},
+		"of one with a successor":    {0, []Stage{spooled("stopped", "h", now, ago(time.Hour)), spooled("reading", "h", now.Add(1), 0)}, 0},
+		"of one succeeded elsewhere": {0, []Stage{spooled("silent", "h", now, ago(time.Hour)), spooled("reading", "i", now.Add(1), 0)}, time.Hour},
+		"of another source":          {0, []Stage{{Stage: "ingest", Name: "b", Spool: event.Depth{Oldest: ago(time.Hour)}}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := &neighbours{depths: []event.Depth{{Source: "a", Oldest: tt.buffer}}, stages: tt.stages}
+			store := newMemory(time.Now)
+			view := View{Store: store, DeadLetters: store, Depths: n, Stages: n, Switches: n, Now: func() time.Time { return now }}
+			s := view.Look(t.Context())
+			if got, want := s.Buffer.Sources[0].LagMS, tt.want.Milliseconds(); got != want || s.Buffer.LagMS != want {
+				t.Errorf("got a lag of %d ms, of all %d ms, want %d ms", got, s.Buffer.LagMS, want)
+			}
+			if got, want := time.Time(s.Stages[0].Spool.Oldest), tt.stages[0].Spool.Oldest.Std(); !got.Equal(want) {
+				t.Errorf("got an oldest of %s in the spool, want %s", got, want)
+			}
+		})
+	}
+}
+
 // broken panics where a handler asks for rules.
 type broken struct{ *memory }
 

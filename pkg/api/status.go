@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -46,7 +47,7 @@ type Stage struct {
 	LastErrorAt time.Time
 	Notices     []Notice
 	// Spool is what waits on an ingest's own disk.
-	Spool SpoolStatus
+	Spool event.Depth
 	// TimedCursor: the cursors of its source are times in µs since 1970.
 	TimedCursor bool
 	// NoReplay: its source cannot be read again.
@@ -80,6 +81,7 @@ const NoticeRefused = "refused"
 type SpoolStatus struct {
 	Events int64 `json:"events"`
 	Bytes  int64 `json:"bytes"`
+	Oldest stamp `json:"oldest"`
 }
 
 // DeadLetterCounter tells how much could not be processed.
@@ -123,11 +125,13 @@ type BufferStatus struct {
 
 // SourceStatus is what waits for one source, and where it stands.
 type SourceStatus struct {
-	Source         string `json:"source"`
-	Frames         int64  `json:"frames"`
-	Events         int64  `json:"events"`
-	Bytes          int64  `json:"bytes"`
-	InFlight       int64  `json:"frames_in_flight"`
+	Source   string `json:"source"`
+	Frames   int64  `json:"frames"`
+	Events   int64  `json:"events"`
+	Bytes    int64  `json:"bytes"`
+	InFlight int64  `json:"frames_in_flight"`
+	// LagMS is the age of the oldest event that waits in the buffer or in a spool;
+	// Oldest is that of the buffer.
 	LagMS          int64  `json:"lag_ms"`
 	Oldest         stamp  `json:"oldest"`
 	OldestInFlight stamp  `json:"oldest_in_flight"`
@@ -194,6 +198,7 @@ func (v *View) Look(ctx context.Context) Status {
 		s.tellPausing(&s.Stages[i])
 		v.tellBehind(&stages[i], s.Buffer.Sources)
 	}
+	v.tellSpooled(stages, &s.Buffer)
 	return s
 }
 
@@ -241,13 +246,15 @@ func (v *View) statusOfSource(d *event.Depth) SourceStatus {
 		Cursor: d.Position.Cursor, PushedAt: stamp(d.Pushed.Std()),
 	}
 	if d.Oldest != 0 {
-		s.LagMS = max(0, v.Now().Sub(d.Oldest.Std()).Milliseconds())
+		s.LagMS = v.age(d.Oldest)
 	}
 	if d.Seen != 0 && v.Now().Sub(d.Seen.Std()) > unreadAfter {
 		s.UnreadSince = stamp(d.Seen.Std())
 	}
 	return s
 }
+
+func (v *View) age(t event.Time) int64 { return max(0, v.Now().Sub(t.Std()).Milliseconds()) }
 
 // firstTime is the least number that is a time in µs and no counter: 2001.
 const firstTime = 1_000_000_000_000_000
@@ -265,6 +272,32 @@ func (v *View) tellBehind(stage *Stage, sources []SourceStatus) {
 			}
 		}
 	}
+}
+
+// tellSpooled has the lag of sources begin in their spools: what waits there goes
+// before what comes, and is older than what is in the buffer once that takes
+// frames again.
+func (v *View) tellSpooled(stages []Stage, b *BufferStatus) {
+	for i := range stages {
+		t := &stages[i]
+		if t.Spool.Oldest == 0 || succeeded(t, stages) {
+			continue
+		}
+		for j := range b.Sources {
+			if s := &b.Sources[j]; s.Source == t.Name {
+				s.LagMS = max(s.LagMS, v.age(t.Spool.Oldest))
+				b.LagMS = max(b.LagMS, s.LagMS)
+			}
+		}
+	}
+}
+
+// succeeded reports whether an ingest that is gone has left its spool to a later
+// one. A spool is one host's: a later one elsewhere empties its own.
+func succeeded(gone *Stage, stages []Stage) bool {
+	return !gone.alive() && slices.ContainsFunc(stages, func(t Stage) bool {
+		return t.Stage == gone.Stage && t.Name == gone.Name && t.Host == gone.Host && t.StartedAt.After(gone.StartedAt)
+	})
 }
 
 func (v *View) lookAtSwitches(ctx context.Context) []switchForm {
@@ -289,7 +322,8 @@ func statusOfStage(s *Stage) StageStatus {
 	return StageStatus{
 		Stage: s.Stage, Name: s.Name, Instance: s.Instance, Host: s.Host, PID: s.PID, Version: s.Version,
 		State: s.State, StartedAt: stamp(s.StartedAt), SeenAt: stamp(s.SeenAt),
-		Rates: s.Rates, Totals: s.Totals, Spool: s.Spool, LastError: s.LastError, LastErrorAt: stamp(s.LastErrorAt),
+		Rates: s.Rates, Totals: s.Totals, LastError: s.LastError, LastErrorAt: stamp(s.LastErrorAt),
+		Spool:   SpoolStatus{Events: s.Spool.Events, Bytes: s.Spool.Bytes, Oldest: stamp(s.Spool.Oldest.Std())},
 		Notices: notices, NoReplay: s.NoReplay, Debug: s.Debug,
 	}
 }

@@ -25,6 +25,9 @@ type Beat struct {
 	NoReplay bool `json:"no_replay,omitempty"`
 	// TimedCursor: the cursors of an ingest's source are times in µs since 1970.
 	TimedCursor bool `json:"timed_cursor,omitempty"`
+	// SpoolOldest is when the oldest event that waits in the spool of an ingest was
+	// received.
+	SpoolOldest time.Time `json:"spool_oldest,omitzero"`
 	// Debug is the address of its debug listener; empty when it has none.
 	Debug string `json:"debug,omitempty"`
 

@@ -34,7 +34,7 @@ export interface Stage {
   seen_at: string | null;
   rates: Record<string, number> | null;
   totals: Record<string, number> | null;
-  spool?: { events: number; bytes: number } | null;
+  spool?: { events: number; bytes: number; oldest?: string | null } | null;
   last_error: string;
   last_error_at?: string | null;
   no_replay?: boolean;

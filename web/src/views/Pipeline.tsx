@@ -94,7 +94,7 @@ function Picture({ s }: { s: Status }) {
       </Node>
       <Flow rate={ingested} />
       <Node name="Buffer" icon="stack" mood={buffer.reachable ? (buffer.lag_ms > 10_000 ? "warn" : "good") : "bad"} state={buffer.reachable ? "reachable" : "not reachable"} figure={brief(buffer.events)} unit={buffer.events === 1 ? "event waits" : "events wait"}>
-        <p>Lag {buffer.events > 0 || buffer.frames_in_flight > 0 ? lasting(buffer.lag_ms) : "none"}</p>
+        <p>Lag {buffer.events > 0 || buffer.frames_in_flight > 0 || buffer.lag_ms > 0 ? lasting(buffer.lag_ms) : "none"}</p>
         <p>{bytes(buffer.bytes)}, {many(buffer.frames_in_flight, "frame")} in flight</p>
         {buffer.where && <p><bdi>{buffer.where}</bdi></p>}
         {buffer.error && <p class="warning"><bdi>{buffer.error}</bdi></p>}
@@ -156,7 +156,7 @@ function Stages({ s }: { s: Status }) {
             <tbody>
               {s.buffer.sources.map((d) => (
                 <tr key={d.source}>
-                  <th scope="row"><bdi>{d.source}</bdi></th><td>{count(d.events)}</td><td>{many(d.frames_in_flight, "frame")}</td><td>{d.oldest ? lasting(d.lag_ms) : "none"}{d.behind_ms != null && d.behind_ms > 60_000 && <span class="quiet"> ({lasting(d.behind_ms)} behind its source)</span>}</td>
+                  <th scope="row"><bdi>{d.source}</bdi></th><td>{count(d.events)}</td><td>{many(d.frames_in_flight, "frame")}</td><td>{d.oldest || d.lag_ms > 0 ? lasting(d.lag_ms) : "none"}{d.behind_ms != null && d.behind_ms > 60_000 && <span class="quiet"> ({lasting(d.behind_ms)} behind its source)</span>}</td>
                   <td>{d.pushed_at ? <time dateTime={d.pushed_at} title={full(new Date(d.pushed_at))}>{when(new Date(d.pushed_at), now.value)}</time> : "never"}</td>
                 </tr>
               ))}
