@@ -25,6 +25,13 @@ const (
 	crashBytes = 16 << 10
 )
 
+// IsState reports whether a process of ours has run with the state directory dir:
+// each leaves the file there at its start.
+func IsState(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, crashFile))
+	return err == nil
+}
+
 // recallCrash logs and counts the panic of a run before, and lets Go write the
 // next one.
 func (p *Process) recallCrash() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,7 @@ func (a *app) flipBoard(ctx context.Context, wish *pause.Wish) error {
 		if err := api.CheckGap(stages, wish); err != nil {
 			return fmt.Errorf("%w; --accept-gap pauses it all the same", err)
 		}
+		a.warnOfNobody(stages, wish.Stage)
 	}
 	done, err := buffer.Flip(ctx, wish)
 	if err != nil {
@@ -115,6 +117,14 @@ func (a *app) flipBoard(ctx context.Context, wish *pause.Wish) error {
 		return err
 	}
 	return a.tellOther(ctx, buffer, &done)
+}
+
+// warnOfNobody says that a switch is nobody's: its name may be a slip. It is set
+// all the same, since a stage may come later and must obey it.
+func (a *app) warnOfNobody(stages []api.Stage, name string) {
+	if !slices.ContainsFunc(stages, func(s api.Stage) bool { return name == s.Stage || name == s.Stage+"/"+s.Name }) {
+		fmt.Fprintf(a.stderr, "warning: no %s has left a sign of life within the last hour; one that comes will obey, and riffle status names those that are there\n", name)
+	}
 }
 
 func (a *app) noBoard(c *config.Buffer, err error) error {
@@ -169,6 +179,9 @@ func (a *app) flipLocal(f *flip) error {
 		return &config.Error{Mistakes: []config.Mistake{{
 			Setting: "--state", Problem: dir + " is no directory; give the --state of the stage, such as /var/lib/riffle/filter-1",
 		}}}
+	}
+	if !internal.IsState(dir) {
+		fmt.Fprintf(a.stderr, "warning: no stage has run with --state %s yet; only one that does sees the switch\n", dir)
 	}
 	last, err := state.Switch(f.wish.Stage)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"riffle/cmd/internal"
+	"riffle/pkg/config"
 	"riffle/pkg/control"
 )
 
@@ -65,6 +67,43 @@ func TestPauseLocal(t *testing.T) {
 	wantSwitch(true)
 }
 
+// TestPauseOfNobody: a switch that no stage sees is set, and said to be nobody's.
+func TestPauseOfNobody(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, config.BufferFile)
+	buffer, err := internal.OpenBuffer(t.Context(), &config.Buffer{Path: path}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []control.Beat{{Instance: "1", Stage: "ingest", Name: "zoo"}, {Instance: "2", Stage: "api"}} {
+		if err := buffer.Beat(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := buffer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		warn string
+	}{
+		{[]string{"ingest", "--data", dir}, ""},
+		{[]string{"ingest/zoo", "--data", dir}, ""},
+		{[]string{"api", "--data", dir}, ""},
+		{[]string{"filter", "--data", dir}, "warning: no filter has left a sign of life"},
+		{[]string{"ingest/unknown", "--data", dir}, "warning: no ingest/unknown has left a sign of life"},
+		{[]string{"ingest/api", "--data", dir}, "warning: no ingest/api has left a sign of life"},
+		{[]string{"filter", "--local", "--state", dir}, "warning: no stage has run with --state " + dir},
+	} {
+		got := riffle(t, "", nil, append([]string{"pause"}, tt.args...)...)
+		got.expect(t, 0, tt.args[0]+" is paused until", tt.warn)
+		if tt.warn == "" && got.stderr != "" {
+			t.Errorf("pause %v: got %q on stderr, want nothing", tt.args, got.stderr)
+		}
+	}
+}
+
 // TestPauseUp pauses all stages of riffle up, restarts it, and resumes.
 func TestPauseUp(t *testing.T) {
 	t.Parallel()
@@ -86,6 +125,11 @@ func TestPauseUp(t *testing.T) {
 	}
 	again.stdout.find(t, again.ended, `\[coffee\]`)
 	again.stopped(t)
+	local := riffle(t, "", nil, "pause", "filter", "--local", "--state", data)
+	local.expect(t, 0, "filter is paused until", "")
+	if local.stderr != "" {
+		t.Errorf("pause --local of a stage that ran: got %q on stderr, want nothing", local.stderr)
+	}
 }
 
 // paused waits until all three stages say that they are.
