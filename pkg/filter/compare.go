@@ -16,6 +16,8 @@ type Recent interface {
 	// Acknowledged lists them without their Data. Nothing of it is forgotten while
 	// nobody takes.
 	Acknowledged(ctx context.Context) ([]event.Delivery, error)
+	// Stay tells for how long frames stay in that list at present.
+	Stay(ctx context.Context) (time.Duration, error)
 	// Restore puts frames of that list back in front of those that wait.
 	Restore(ctx context.Context, frames []event.Delivery) error
 }
@@ -30,10 +32,9 @@ const (
 	// watchEvery is how often an idle filter asks whether the store answers: one
 	// that has nothing to write would not notice an outage.
 	watchEvery = time.Second
-	// compareEvery is how often acknowledged frames are compared where no outage
-	// was seen: a store may fail over between two calls. It is well below the
-	// minute for which they are kept.
-	compareEvery = 20 * time.Second
+	// comparisons is how often acknowledged frames are compared while they stay,
+	// where no outage was seen: a store may fail over between two calls.
+	comparisons = 3
 )
 
 // compare gives back the frames that were acknowledged and that the store does
@@ -105,7 +106,7 @@ func (f *Filter) watch(ctx context.Context) {
 			}
 			continue
 		}
-		if time.Since(compared) < compareEvery {
+		if !f.due(ctx, compared) {
 			continue
 		}
 		compared = time.Now()
@@ -113,4 +114,15 @@ func (f *Filter) watch(ctx context.Context) {
 			f.log.Warn("acknowledged frames not compared; trying again", zap.Error(err))
 		}
 	}
+}
+
+// due reports whether acknowledged frames are to be compared again. A buffer that
+// can't tell can't list them either.
+func (f *Filter) due(ctx context.Context, compared time.Time) bool {
+	var stay time.Duration
+	err := call(ctx, callTimeout, func(ctx context.Context) (err error) {
+		stay, err = f.recent.Stay(ctx)
+		return err
+	})
+	return err == nil && time.Since(compared) >= stay/comparisons
 }

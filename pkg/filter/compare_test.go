@@ -37,17 +37,20 @@ func TestStoreThatFailsOver(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		outage time.Duration // that pings see
+		stay   time.Duration // of acknowledged frames
 		within time.Duration // a try has at most 7.5 s to the next
 	}{
-		"after an outage":           {10 * time.Second, 16 * time.Second},
-		"after a very long outage":  {time.Hour, 16 * time.Second},
-		"with no outage to be seen": {0, 23 * time.Second},
+		"after an outage":            {10 * time.Second, time.Minute, 16 * time.Second},
+		"after a very long outage":   {time.Hour, time.Minute, 16 * time.Second},
+		"with no outage to be seen":  {0, time.Minute, 23 * time.Second},
+		"with none in a fast stream": {0, 6 * time.Second, 4 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(false)
 				b.put(keep(1, 1, "apple"))
+				b.stay = tt.stay
 				b.pushPosts(t, 5, 10)
 				stop := b.start(t.Context())
 				passes(time.Second)

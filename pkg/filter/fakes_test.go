@@ -33,9 +33,10 @@ type buffer struct {
 	flight  map[event.FrameID]*flying
 	arrived chan struct{}
 	stamp   int64
-	down    error // what every call answers while set
-	stuck   bool  // leases are not prolonged
-	before  int   // how often frames were delivered before they are pushed
+	down    error         // what every call answers while set
+	stuck   bool          // leases are not prolonged
+	before  int           // how often frames were delivered before they are pushed
+	stay    time.Duration // of acknowledged frames
 
 	takes, deliveries, renewals, most int
 	acked                             []event.FrameID
@@ -48,7 +49,7 @@ type flying struct {
 }
 
 func newBuffer() *buffer {
-	return &buffer{flight: make(map[event.FrameID]*flying), arrived: make(chan struct{}, 1)}
+	return &buffer{flight: make(map[event.FrameID]*flying), arrived: make(chan struct{}, 1), stay: time.Minute}
 }
 
 func (b *buffer) push(frames ...event.Frame) {
@@ -147,6 +148,12 @@ func (b *buffer) Acknowledged(context.Context) ([]event.Delivery, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.lately), b.down
+}
+
+func (b *buffer) Stay(context.Context) (time.Duration, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stay, b.down
 }
 
 func (b *buffer) Restore(_ context.Context, frames []event.Delivery) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"riffle/pkg/event"
 )
@@ -30,6 +31,25 @@ func (b *Buffer) Acknowledged(ctx context.Context) ([]event.Delivery, error) {
 		}
 	}
 	return all, nil
+}
+
+// Stay tells for how long acknowledged frames stay at present, where they stay
+// shortest: a minute, or less for a stream that is fast.
+func (b *Buffer) Stay(ctx context.Context) (time.Duration, error) {
+	sources, err := b.client.SMembers(ctx, registry).Result()
+	if err != nil {
+		return 0, fmt.Errorf("buffer: list sources: %w", b.classify(ctx, err))
+	}
+	stay := keepAcked
+	for _, source := range sources {
+		keys := []string{sourceKey(source), ackTimesKey(source)}
+		us, err := b.scripts.stay.RunRO(ctx, b.client, keys, keepAcked.Microseconds(), b.keepBytes).Int64()
+		if err != nil {
+			return 0, b.wrap(ctx, err, "ask how long acknowledged frames stay", source)
+		}
+		stay = min(stay, time.Duration(us)*time.Microsecond)
+	}
+	return stay, nil
 }
 
 // Restore returns frames from what Acknowledged lists to the oldest end of the

@@ -125,10 +125,25 @@ func TestAcknowledgedBytes(t *testing.T) {
 	if diff := cmp.Diff(ids(frames[3:]...), acked(t, b)); diff != "" {
 		t.Errorf("acknowledged (-want +got):\n%s", diff)
 	}
+	if err := b.Client().ZIncrBy(t.Context(), "riffle:{s}:acktimes", -10e6, string(frames[3].ID[:])).Err(); err != nil {
+		t.Fatal(err)
+	}
+	wantStay(t, b, 10*time.Second, 40*time.Second)
+	b.KeepBytes(3 * (len(frames[3].Data) + len(frames[4].Data)))
+	wantStay(t, b, time.Minute, time.Minute)
 	b.KeepBytes(0)
 	push(t, w, frames[4].ID, buffertest.Frames(t, 1, 1)...)
 	ack(t, b, take(t, b, 1)...)
 	if got := acked(t, b); len(got) != 0 {
 		t.Errorf("with no room: got %d frames, want none", len(got))
+	}
+	wantStay(t, b, time.Minute, time.Minute)
+}
+
+// wantStay says for how long acknowledged frames stay.
+func wantStay(tb testing.TB, b *redis.Buffer, least, most time.Duration) {
+	tb.Helper()
+	if got, err := b.Stay(tb.Context()); err != nil || got < least || got > most {
+		tb.Errorf("acknowledged frames stay for %s, %v, want %s to %s", got, err, least, most)
 	}
 }

@@ -33,6 +33,9 @@ var renewText string
 //go:embed scripts/restore.lua
 var restoreText string
 
+//go:embed scripts/stay.lua
+var stayText string
+
 //go:embed scripts/depth.lua
 var depthText string
 
@@ -42,7 +45,7 @@ var pauseText string
 // scripts are sent by their digest, and whole to a server that does not know
 // them (new, restarted or failed over to).
 type scripts struct {
-	push, register, position, release, take, ack, giveBack, renew, restore, depth, pause *goredis.Script
+	push, register, position, release, take, ack, giveBack, renew, restore, stay, depth, pause *goredis.Script
 }
 
 func newScripts() scripts {
@@ -52,7 +55,7 @@ func newScripts() scripts {
 		release:  goredis.NewScript(releaseText), take: goredis.NewScript(takeText),
 		ack: goredis.NewScript(ackText), giveBack: goredis.NewScript(giveBackText),
 		renew:   goredis.NewScript(renewText),
-		restore: goredis.NewScript(restoreText), depth: goredis.NewScript(depthText),
+		restore: goredis.NewScript(restoreText), stay: goredis.NewScript(stayText), depth: goredis.NewScript(depthText),
 		pause: goredis.NewScript(pauseText),
 	}
 }
