@@ -71,7 +71,7 @@ func (l *loot) attempts() map[string][]attempt {
 		"GET /v1/rules/{id}":          ofRule,
 		"PUT /v1/rules/{id}":          {{name: l.rule, body: `{"value":"dog"}`, want: http.StatusNotFound}},
 		"DELETE /v1/rules/{id}":       ofRule,
-		"POST /v1/rules/validate":     {{body: `{"value":"secret"}`}},
+		"POST /v1/rules/validate":     {{body: `{"value":"secret"}`}, {body: `{"value":"` + commonRule + `","id":"` + l.rule + `"}`}},
 		"POST /v1/rules/preview":      {{body: `{"value":"secret"}`}, {body: `{"value":"secret","action":"drop"}`}},
 		"POST /v1/rules/explain":      {{body: fmt.Sprintf(explain, l.match), want: http.StatusNotFound}},
 		"GET /v1/me":                  {{}},

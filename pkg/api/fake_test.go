@@ -283,6 +283,17 @@ func (m *memory) Rule(_ context.Context, user, id int64) (rule.Rule, error) {
 	return m.rules[at], nil
 }
 
+func (m *memory) RuleLike(_ context.Context, user int64, canonical string) (rule.Rule, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rules {
+		if r.User == user && r.Canonical == canonical {
+			return r, m.down
+		}
+	}
+	return rule.Rule{}, cmp.Or(m.down, event.ErrNotFound)
+}
+
 func (m *memory) ruleAt(user, id int64) (int, error) {
 	at := slices.IndexFunc(m.rules, func(r rule.Rule) bool { return r.User == user && r.ID == id })
 	if at < 0 {

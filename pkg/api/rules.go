@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"hash/maphash"
 	"net/http"
@@ -25,6 +26,9 @@ type RuleReader interface {
 	// Rule gives one.
 	// Errors: event.ErrNotFound, also for another user's.
 	Rule(ctx context.Context, user, id int64) (rule.Rule, error)
+	// RuleLike gives the one of this canonical form.
+	// Errors: event.ErrNotFound.
+	RuleLike(ctx context.Context, user int64, canonical string) (rule.Rule, error)
 	// RuleNumbers tells how often each rule matched before a time; rules that
 	// never did are absent.
 	RuleNumbers(ctx context.Context, user int64, at time.Time) (map[int64]rule.Numbers, error)
@@ -278,19 +282,33 @@ type verdictForm struct {
 	Warnings  []mistake `json:"warnings"`
 }
 
-// validateRule serves POST /v1/rules/validate.
-func (a *API) validateRule(w http.ResponseWriter, r *http.Request, _ *identity) error {
-	var value string
-	if err := readBody(w, r, fields{"value": &value}); err != nil {
+// validateRule serves POST /v1/rules/validate. It says what POST would, or PUT
+// where the rule has an id.
+func (a *API) validateRule(w http.ResponseWriter, r *http.Request, who *identity) error {
+	draft := rule.Rule{User: who.user()}
+	var id *string
+	err := readBody(w, r, fields{"value": &draft.Value, "id": &id})
+	if err != nil {
 		return err
 	}
-	expr, problems := rule.Parse(value)
+	if id != nil {
+		if draft.ID, err = parseID(*id); err != nil {
+			return badValue("id", "is no id of a rule")
+		}
+	}
+	expr, problems := rule.Parse(draft.Value)
 	form := verdictForm{}
 	form.Errors, form.Warnings = mistakesOf(problems)
 	if expr != nil {
-		canonical := expr.Canonical()
-		form.Valid, form.Canonical = true, &canonical
-		form.Warnings = append(form.Warnings, a.warnIfBroad(r.Context(), value)...)
+		draft.Canonical = expr.Canonical()
+		form.Canonical = &draft.Canonical
+		same, err := a.sameRule(r.Context(), &draft)
+		if err != nil {
+			return err
+		}
+		form.Errors = append(form.Errors, same...)
+		form.Valid = len(same) == 0
+		form.Warnings = append(form.Warnings, a.warnIfBroad(r.Context(), draft.Value)...)
 	}
 	return writeData(w, http.StatusOK, none{}, form)
 }
@@ -329,24 +347,44 @@ func refused(problems []rule.Problem) error {
 	return invalidRule.because("%s", wrong[0].Message).with(wrong...)
 }
 
-// duplicate says which rule of the user has the same canonical form.
+// duplicate refuses a rule that the store has.
 func (a *API) duplicate(ctx context.Context, draft *rule.Rule) error {
-	which := "another of your rules"
-	rules, err := a.store.Rules(ctx, draft.User)
-	if err != nil {
+	same, err := a.sameRule(ctx, draft)
+	switch {
+	case err != nil:
 		return err
+	case len(same) == 0: // it went meanwhile
+		same = []mistake{sameAs(draft, "another of your rules")}
 	}
-	for i := range rules {
-		if rules[i].Canonical == draft.Canonical {
-			which = "rule " + strconv.FormatInt(rules[i].ID, 10)
-		}
+	return invalidRule.because("%s", same[0].Message).with(same...)
+}
+
+// sameRule says which other rule of the user has a draft's canonical form, if
+// one has.
+func (a *API) sameRule(ctx context.Context, draft *rule.Rule) ([]mistake, error) {
+	other, err := a.store.RuleLike(ctx, draft.User, draft.Canonical)
+	if errors.Is(err, event.ErrNotFound) || err == nil && other.ID == draft.ID {
+		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	short, cut := event.Cut(other.Value, shownRule)
+	if cut {
+		short += "…"
+	}
+	return []mistake{sameAs(draft, fmt.Sprintf("your rule %d: %s", other.ID, short))}, nil
+}
+
+// shownRule is how many bytes of a rule a message shows.
+const shownRule = 64
+
+func sameAs(draft *rule.Rule, other string) mistake {
 	start, length := 0, len(draft.Value)
-	message := "This means the same as " + which + "."
-	return invalidRule.because("%s", message).with(mistake{
+	return mistake{
 		Code: rule.CodeDuplicateRule, Offset: &start, Length: &length,
-		Message: message, Hint: "change that rule, or remove it first",
-	})
+		Message: "This means the same as " + other, Hint: "change that rule, or remove it first",
+	}
 }
 
 func (a *API) writeRule(w http.ResponseWriter, r *http.Request, who *identity, status int, one *rule.Rule, more ...mistake) error {

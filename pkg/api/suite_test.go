@@ -367,6 +367,32 @@ func testDuplicateRules(t *testing.T, w *world) {
 		}
 	}
 	w.do(t, owner, "PUT /v1/rules/"+first.ID, `{"value":"cat","tag":"pets"}`).want(t, http.StatusOK)
+	for body, duplicate := range map[string]bool{
+		`{"value":"CAT"}`:                          true,
+		`{"value":"cat","id":"` + second.ID + `"}`: true,
+		`{"value":"cat","id":"` + first.ID + `"}`:  false,
+		`{"value":"cat dog"}`:                      false,
+		`{"value":"bird","id":"` + first.ID + `"}`: false,
+	} {
+		checked := w.do(t, owner, "POST /v1/rules/validate", body).want(t, http.StatusOK)
+		verdict := into[struct {
+			Valid     bool
+			Canonical *string
+			Errors    []mistake
+		}](t, checked.Data)
+		told := len(verdict.Errors) == 1 && verdict.Errors[0].Code == "duplicate_rule" && *verdict.Errors[0].Length == 3 &&
+			strings.Contains(verdict.Errors[0].Message, first.ID+": cat")
+		if verdict.Valid == duplicate || told != duplicate || verdict.Canonical == nil {
+			t.Errorf("validate %s: got %s, want duplicate_rule: %t", body, checked.Data, duplicate)
+		}
+	}
+	for _, id := range []string{"", "0", "x"} {
+		w.do(t, owner, "POST /v1/rules/validate", `{"value":"cat","id":"`+id+`"}`).wantFailure(t, http.StatusBadRequest, "bad_field")
+	}
+	strange := w.do(t, w.token(t, w.bob, auth.Read), "POST /v1/rules/validate", `{"value":"cat"}`).want(t, http.StatusOK)
+	if !strings.Contains(string(strange.Data), `"valid":true`) {
+		t.Errorf("got %s, want nothing told of another's rule", strange.Data)
+	}
 	other := w.token(t, w.bob, auth.Write)
 	w.do(t, other, "POST /v1/rules", `{"value":"cat"}`).want(t, http.StatusCreated)
 }

@@ -223,6 +223,8 @@ func testRules(sc scene) {
 	}
 	_, err = s.AddRule(t.Context(), rule.Rule{User: ann.ID, Value: "x", Canonical: want.Canonical})
 	wantError(t, "AddRule with the same canonical form", err, event.ErrExists)
+	_, err = s.RuleLike(t.Context(), bob.ID, want.Canonical)
+	wantError(t, "RuleLike one of another user", err, event.ErrNotFound)
 	both, err := s.AddRules(t.Context(), []rule.Rule{
 		{User: bob.ID, Value: "x", Canonical: want.Canonical}, {User: ann.ID, Value: "y", Canonical: "y"},
 	})
@@ -238,11 +240,19 @@ func testRules(sc scene) {
 	if diff := cmp.Diff(first, changed, cmpopts.IgnoreFields(rule.Rule{}, "Number", "UpdatedAt")); err != nil || diff != "" || changed.Number <= both[1].Number {
 		t.Errorf("UpdateRule: %v, number %d, differs (-want +got):\n%s", err, changed.Number, diff)
 	}
+	like, err := s.RuleLike(t.Context(), ann.ID, "dogs")
+	if diff := cmp.Diff(changed, like); err != nil || diff != "" {
+		t.Errorf("RuleLike: %v, differs (-want +got):\n%s", err, diff)
+	}
+	_, err = s.RuleLike(t.Context(), ann.ID, want.Canonical)
+	wantError(t, "RuleLike what a rule was before", err, event.ErrNotFound)
 	_, err = s.Rule(t.Context(), bob.ID, first.ID)
 	wantError(t, "Rule of another user", err, event.ErrNotFound)
 	testRuleCounts(t, s, changed)
 	wantError(t, "RemoveRule of another", s.RemoveRule(t.Context(), bob.ID, first.ID), event.ErrNotFound)
 	wantError(t, "RemoveRule", s.RemoveRule(t.Context(), ann.ID, first.ID), nil)
+	_, err = s.RuleLike(t.Context(), ann.ID, "dogs")
+	wantError(t, "RuleLike a removed one", err, event.ErrNotFound)
 	wantError(t, "RemoveRule again", s.RemoveRule(t.Context(), ann.ID, first.ID), event.ErrNotFound)
 	if _, err := s.AddRule(t.Context(), rule.Rule{User: ann.ID, Value: "dogs", Canonical: "dogs"}); err != nil {
 		t.Errorf("AddRule like a removed one: %v", err)

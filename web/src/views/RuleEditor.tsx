@@ -31,7 +31,7 @@ interface Checked {
 }
 
 /** useCheck lets the server look at a rule while it is written. */
-function useCheck(value: string) {
+function useCheck(value: string, id: string | undefined) {
   const checked = useSignal<Checked>({ value: "", verdict: null, preview: null, failure: "" });
   useEffect(() => {
     const end = new AbortController();
@@ -41,7 +41,7 @@ function useCheck(value: string) {
         return;
       }
       await rest(checkAfter, end.signal);
-      const { data: verdict } = await call<Verdict>("POST", "/v1/rules/validate", { value }, end.signal);
+      const { data: verdict } = await call<Verdict>("POST", "/v1/rules/validate", { value, id }, end.signal);
       checked.value = { value, verdict, preview: verdict.valid ? checked.value.preview : null, failure: "" };
       if (!verdict.valid) return;
       await rest(previewAfter, end.signal);
@@ -52,7 +52,7 @@ function useCheck(value: string) {
       if (!isAbort(error)) checked.value = { ...checked.value, value, failure: messageOf(error) };
     });
     return () => end.abort();
-  }, [value]);
+  }, [value, id]);
   return checked;
 }
 
@@ -67,7 +67,7 @@ export function RuleEditor({ rule, start, close }: { rule: Rule | undefined; sta
   const failed = useSignal("");
   const busy = useSignal(false);
   const { value, tag, action } = draft.value;
-  const checked = useCheck(value);
+  const checked = useCheck(value, rule?.id);
   const box = useRef<HTMLFormElement>(null);
   useEffect(() => {
     box.current?.scrollIntoView({ block: "nearest" });

@@ -26,7 +26,12 @@ func (r *Registry) Rules(ctx context.Context, user int64) ([]rule.Rule, error) {
 //
 // Errors: event.ErrNotFound, also for another user's.
 func (r *Registry) Rule(ctx context.Context, user, id int64) (rule.Rule, error) {
-	rules, err := r.rules(ctx, "SELECT "+ruleColumns+" FROM rules WHERE user_id = ? AND id = ? AND gone = 0", user, id)
+	return r.rule(ctx, "SELECT "+ruleColumns+" FROM rules WHERE user_id = ? AND id = ? AND gone = 0", user, id)
+}
+
+// rule reads one, or event.ErrNotFound.
+func (r *Registry) rule(ctx context.Context, query string, args ...any) (rule.Rule, error) {
+	rules, err := r.rules(ctx, query, args...)
 	if err == nil && len(rules) == 0 {
 		err = event.ErrNotFound
 	}
@@ -34,6 +39,14 @@ func (r *Registry) Rule(ctx context.Context, user, id int64) (rule.Rule, error) 
 		return rule.Rule{}, err
 	}
 	return rules[0], nil
+}
+
+// RuleLike gives the one of this canonical form.
+//
+// Errors: event.ErrNotFound.
+func (r *Registry) RuleLike(ctx context.Context, user int64, canonical string) (rule.Rule, error) {
+	// A rule that is gone has no unique_as.
+	return r.rule(ctx, "SELECT "+ruleColumns+" FROM rules WHERE user_id = ? AND unique_as = ?", user, uniqueAs(canonical))
 }
 
 // CountRules tells how many rules a user has.
