@@ -112,7 +112,7 @@ func RunNetwork(t *testing.T, n Network) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("an hour of misdeeds ", seed), n.virtual(func(t *testing.T) { n.testHour(t, rand.New(rand.NewPCG(seed, 6))) }))
 	}
-	t.Run("leaks nothing over 1,000 connections", n.testLeaks)
+	t.Run("leaks nothing over 1,000 connections", n.virtual(n.testLeaks))
 }
 
 // virtual runs a test in virtual time.
@@ -547,41 +547,75 @@ func (n Network) testTLS(t *testing.T) {
 	trusting.CloseIdleConnections()
 }
 
-// testLeaks connects again and again.
+// testLeaks connects again and again, and each time some messages come before the
+// connection is cut.
 func (n Network) testLeaks(t *testing.T) {
-	const connections = 1000
+	const connections, warm, messages = 1000, 200, 3
+	held := n.sizeOf((connections - warm) * messages)
 	server := n.NewServer(false)
 	client := server.Pipe(t)
-	for range 5 {
-		server.Post()
-	}
 	s := n.Open(Address{Host: hostName, Client: client})
 	before := goleak.IgnoreCurrent()
-	var first uint64
+	var first int64
+	var cursor string
 	for i := range connections {
-		server.Misbehave(Fault{Misdeed: Drop})
-		if err := s.Read(t.Context(), "", func(event.Message) error { return nil }); err == nil {
-			t.Fatal("a stream that was cut says that it has ended")
-		}
-		_, _ = s.Reconnect(errEnough, false)
-		if i == connections/5 {
+		if i == warm {
 			first = heap()
 		}
+		server.Misbehave(Fault{After: messages, Misdeed: Drop})
+		got := 0
+		if got, cursor = n.readCut(t, s, server, cursor, messages); got < messages {
+			t.Fatalf("connection %d: got %d messages, want %d", i, got, messages)
+		}
+		_, _ = s.Reconnect(errEnough, true)
 	}
 	client.CloseIdleConnections()
 	if err := goleak.Find(before); err != nil {
 		t.Error(err)
 	}
-	if grown := int64(heap()) - int64(first); grown > 1<<20 {
-		t.Errorf("%d connections took %d bytes of memory that are still held", connections*4/5, grown)
+	if grown := heap() - first - held; grown > 1<<20 {
+		t.Errorf("%d connections took %d bytes of memory that are still held", connections-warm, grown)
 	}
 }
 
+// sizeOf is how much memory a server takes for so many posts.
+func (n Network) sizeOf(posts int) int64 {
+	before := heap()
+	server := n.NewServer(false)
+	for range posts {
+		server.Post()
+	}
+	grown := heap() - before
+	runtime.KeepAlive(server)
+	return grown
+}
+
+// readCut posts to a stream until it is cut, counts the messages, and tells where
+// the next goes on.
+func (Network) readCut(t *testing.T, s Source, server Server, cursor string, posts int) (count int, next string) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.Read(t.Context(), cursor, func(m event.Message) error {
+			if len(m.Data) > 0 {
+				count++
+				next = string(m.Cursor)
+			}
+			return nil
+		})
+	}()
+	post(server, posts)
+	if err := <-ended; err == nil {
+		t.Fatal("a stream that was cut says that it has ended")
+	}
+	return count, next
+}
+
 // heap is the memory in use.
-func heap() uint64 {
+func heap() int64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	return int64(m.HeapAlloc)
 }
