@@ -73,7 +73,7 @@ func TestRefusedKeysEndIngest(t *testing.T) {
 // says.
 func TestUserStreamIsForItsAccount(t *testing.T) {
 	t.Parallel()
-	for want, args := range map[string][]string{"twitter:7001": nil, "twitter:12": {"--audience", "twitter:12"}} {
+	for want, args := range map[string][]string{"twitter:7001": nil, "twitter:12": {"--audience", "twitter:12"}, "mastodon:ann@town.example": {"--audience", "Mastodon:@Ann@Town.Example"}} {
 		server := twittertest.New()
 		path := filepath.Join(t.TempDir(), "buffer.db")
 		args = append(append(keyFlags(), args...), "--buffer", "sqlite:"+path, "--source", "twitter://user?endpoint=http://"+server.Listen(t),

@@ -53,7 +53,7 @@ func (p *Process) NewIngest(in *config.Input, buffer *Buffer, stdin io.Reader) (
 		Name:       name,
 		Source:     source,
 		Pusher:     buffer.Pusher(name, p.Instance),
-		Audience:   in.Audience,
+		Audience:   audienceOf(in),
 		Switch:     gate,
 		Depths:     buffer,
 		Memory:     memory{p.State, name},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"riffle/pkg/config"
+	"riffle/pkg/event"
 	"riffle/pkg/ingest"
 	"riffle/pkg/source/feed"
 	"riffle/pkg/source/file"
@@ -53,8 +54,16 @@ func CheckSource(in *config.Input) error {
 // OpenSource makes the adapter of a source.
 func OpenSource(in *config.Input, stdin io.Reader) (ingest.Source, error) {
 	return open(opening{
-		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: in.Audience}, stdin: stdin, keys: in.Twitter, token: in.MastodonToken,
+		url: in.Source.URL, origin: Origin{Source: string(in.Name), Audience: audienceOf(in)}, stdin: stdin, keys: in.Twitter, token: in.MastodonToken,
 	}, in.Source.Scheme)
+}
+
+// audienceOf gives a source's audience as links are written.
+func audienceOf(in *config.Input) (audience []string) {
+	for _, account := range in.Audience {
+		audience = append(audience, event.Account(account))
+	}
+	return audience
 }
 
 func open(o opening, scheme string) (ingest.Source, error) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"riffle/pkg/event"
 )
 
 // Limits of names and accounts.
@@ -32,17 +34,17 @@ func CheckName(name string) error {
 //
 // Errors: what is wrong, to be read after "the account".
 func Account(network, id string) (string, error) {
-	network = strings.ToLower(network)
 	if network == "" || id == "" || strings.Contains(network, ":") {
 		return "", errors.New("is not of the form NETWORK:ACCOUNT, such as twitter:12")
 	}
+	account := event.Account(network + ":" + id)
+	network, id, _ = strings.Cut(account, ":")
 	switch network {
 	case "twitter":
 		if strings.Trim(id, "0123456789") != "" {
 			return "", errors.New("is not told by its number; Twitter's streams name accounts so, as in twitter:12")
 		}
 	case "mastodon":
-		id = strings.ToLower(strings.TrimPrefix(id, "@"))
 		if name, host, _ := strings.Cut(id, "@"); name == "" || host == "" || strings.Contains(host, "@") {
 			return "", errors.New("has no server; write it as in mastodon:ann@example.org")
 		}
@@ -51,7 +53,6 @@ func Account(network, id string) (string, error) {
 			return "", errors.New("is not told by its DID; Bluesky's stream names accounts so, as in bluesky:did:plc:…")
 		}
 	}
-	account := network + ":" + id
 	if len(account) > MaxAccount {
 		return "", fmt.Errorf("is longer than %d bytes", MaxAccount)
 	}

@@ -317,7 +317,7 @@ func (d *Decoder) fill(ev *event.Event) error {
 	if r.badTime {
 		return shrink.Reject(event.ReasonBadTime)
 	}
-	if r.account && !r.deleted || !accounts(ev.Audience) {
+	if r.account && !r.deleted || !readAccounts(ev.Audience) {
 		return shrink.Reject(event.ReasonBadField)
 	}
 	ev.Key = key
@@ -371,11 +371,15 @@ func isKey(s string) bool {
 	return network != "" && id != ""
 }
 
-func accounts(audience []string) bool {
-	for _, account := range audience {
-		if !isKey(account) {
+// readAccounts writes the accounts as links are written, and reports whether they
+// are some.
+func readAccounts(audience []string) bool {
+	for i, account := range audience {
+		account = event.Account(account)
+		if !isKey(account) || len(account) > event.MaxShort {
 			return false
 		}
+		audience[i] = account
 	}
 	return true
 }

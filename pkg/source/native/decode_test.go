@@ -40,10 +40,15 @@ func twin(msg []byte) (*event.Event, error) {
 	if ev.Account && !ev.Deleted {
 		return nil, shrink.Reject(event.ReasonBadField)
 	}
-	for _, account := range ev.Audience {
-		if network, id, _ := strings.Cut(account, ":"); network == "" || id == "" {
+	for i, account := range ev.Audience {
+		network, id, _ := strings.Cut(account, ":")
+		if network = strings.ToLower(network); network == "mastodon" {
+			id = strings.ToLower(strings.TrimPrefix(id, "@"))
+		}
+		if network == "" || id == "" || len(network)+1+len(id) > event.MaxShort {
 			return nil, shrink.Reject(event.ReasonBadField)
 		}
+		ev.Audience[i] = network + ":" + id
 	}
 	if ev.Network == "" {
 		ev.Network, _, _ = strings.Cut(ev.Key, ":")
@@ -260,6 +265,20 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(want)), "\n"), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAudience: accounts come as links are written, however they are spelled.
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	msg := []byte(`{"key":"x:1","text":"a","audience":["Mastodon:@Ann@Town.Example","TWITTER:12","bluesky:did:plc:Abc"]}`)
+	ev, err := shrinktest.Compare(t, native.NewDecoder("feed"), twin, msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"mastodon:ann@town.example", "twitter:12", "bluesky:did:plc:Abc"}
+	if diff := cmp.Diff(want, ev.Audience); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -112,9 +112,10 @@ func testLinks(sc scene) {
 		wantError(t, "LinkAccount", s.LinkAccount(t.Context(), user, "twitter:1"), nil)
 	}
 	wantError(t, "LinkAccount", s.LinkAccount(t.Context(), ann.ID, "bluesky:did:plc:x"), nil)
+	wantError(t, "LinkAccount in another spelling", s.LinkAccount(t.Context(), ann.ID, "Mastodon:@Ann@Town.Example"), nil)
 	wantError(t, "UnlinkAccount", s.UnlinkAccount(t.Context(), ann.ID, "twitter:1"), nil)
 	wantError(t, "UnlinkAccount again", s.UnlinkAccount(t.Context(), ann.ID, "twitter:1"), event.ErrNotFound)
-	if diff := cmp.Diff(map[string]bool{"twitter:1": false, "bluesky:did:plc:x": true}, linksOf(t, s, ann.ID)); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"twitter:1": false, "bluesky:did:plc:x": true, "mastodon:ann@town.example": true}, linksOf(t, s, ann.ID)); diff != "" {
 		t.Errorf("links differ (-want +got):\n%s", diff)
 	}
 	wantError(t, "RemoveUser", s.RemoveUser(t.Context(), bob.ID), nil)

@@ -67,7 +67,7 @@ func scanUser(rows *sql.Rows) (auth.User, error) {
 
 func scanAccount(rows *sql.Rows) (account string, err error) {
 	err = rows.Scan(&account)
-	return account, err
+	return event.Account(account), err // links were once stored as they were typed
 }
 
 // AddUser makes a user.
@@ -223,5 +223,6 @@ func (r *Registry) LinksSince(ctx context.Context, number int64, limit int) ([]a
 func scanLink(rows *sql.Rows) (auth.Link, error) {
 	var l auth.Link
 	err := rows.Scan(&l.Account, &l.User, &l.Gone, &l.Number)
+	l.Account = event.Account(l.Account)
 	return l, err
 }
