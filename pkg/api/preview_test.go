@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -206,6 +207,45 @@ func TestEstimateOfThinnedEvents(t *testing.T) {
 		}
 		if want := float64(truth) * 144; got.PerDay < 0.85*want || got.PerDay > 1.15*want {
 			t.Errorf("%s: got %.0f a day, want about %.0f", value, got.PerDay, want)
+		}
+	}
+}
+
+// thinnedStore gives what a store has that keeps a share of what nobody's rules keep.
+type thinnedStore struct {
+	*memory
+	stored []event.Stored
+}
+
+func (s *thinnedStore) NewestEvents(context.Context, int64, int) ([]event.Stored, int64, error) {
+	return s.stored, 0, nil
+}
+
+// TestBroadOfThinnedEvents: cats are a fifth of what is stored, since somebody
+// keeps them, and few among all posts; dogs are not few.
+func TestBroadOfThinnedEvents(t *testing.T) {
+	t.Parallel()
+	store := &thinnedStore{memory: newMemory(time.Now)}
+	w := newWorld(t, store, time.Now)
+	now := event.TimeOf(time.Now())
+	for i := range 200_000 {
+		ev := event.Event{Key: fmt.Sprint("test:", i), Version: 1, Network: "test", Source: "test", Text: "a bird", CreatedAt: now, ReceivedAt: now}
+		kept := i%200 == 0 // half of one in a hundred
+		switch {
+		case kept:
+			ev.Text = "a cat"
+		case i%50 == 1: // two in a hundred
+			ev.Text = "a dog"
+		}
+		if kept || float64(event.SamplePlace(ev.Key)) < 0.02*math.MaxUint64 {
+			store.stored = append(store.stored, event.Stored{Body: ev.AppendJSON(nil), Sampled: !kept})
+		}
+	}
+	for value, want := range map[string]bool{"cat": false, "dog": true} {
+		answer := w.do(t, w.token(t, w.alice, auth.Write), "POST /v1/rules/validate", `{"value":"`+value+`"}`).want(t, http.StatusOK)
+		got := into[struct{ Warnings []mistake }](t, answer.Data).Warnings
+		if told := len(got) == 1 && got[0].Code == "broad"; told != want {
+			t.Errorf("%s among %d stored events: got %s, want broad: %t", value, len(store.stored), answer.Data, want)
 		}
 	}
 }

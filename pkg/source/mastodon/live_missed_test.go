@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -281,6 +282,22 @@ func TestForeignCursorStops(t *testing.T) {
 	}
 }
 
+// TestOwnerInOneSpelling: a server may write an account as its owner typed it.
+func TestOwnerInOneSpelling(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"acct":"Ann","url":"https://Town.Example/@Ann"}`))
+	}))
+	defer server.Close()
+	s := New(Config{Host: strings.TrimPrefix(server.URL, "http://"), Plain: true, Stream: streamUser, Token: "t"})
+	if err := s.findAudience(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"mastodon:ann@town.example"}, s.seenBy()); diff != "" {
+		t.Errorf("audience (-want +got):\n%s", diff)
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for spec, want := range map[string]Config{
@@ -288,6 +305,7 @@ func TestParse(t *testing.T) {
 		"mastodon://town.example/public/local?websocket=1":   {Host: "town.example", Stream: streamLocal, WebSocket: true},
 		"mastodon+http://127.0.0.1:3000/hashtag?tag=%23maps": {Host: "127.0.0.1:3000", Plain: true, Stream: streamHashtag, Of: "maps"},
 		"mastodon://town.example/list?list=12&websocket=0":   {Host: "town.example", Stream: streamList, Of: "12"},
+		"mastodon://Town.Example/public":                     {Host: "town.example", Stream: streamPublic},
 		"mastodon://town.example/user/":                      {Host: "town.example", Stream: streamUser},
 	} {
 		got, err := Parse(spec)
