@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"riffle/pkg/rule"
 )
@@ -42,15 +41,18 @@ func mark(value string, p rule.Problem) (line, marks string, ok bool) {
 		return "", "", false
 	}
 	end = min(end, len(value))
-	before, culprit, after := []rune(value[:start]), value[start:max(start, end)], []rune(value[max(start, end):])
+	before, culprit, after := []rune(value[:start]), []rune(value[start:max(start, end)]), []rune(value[max(start, end):])
+	if len(culprit) > 2*widest { // such as all that is too much of a rule
+		culprit, after = append(culprit[:2*widest:2*widest], '…'), nil
+	}
 	if len(before) > widest {
 		before = append([]rune("…"), before[len(before)-widest:]...)
 	}
 	if len(after) > widest {
 		after = append(after[:widest:widest], '…')
 	}
-	line = strings.Map(printable, string(before)+culprit+string(after))
-	return line, strings.Repeat(" ", len(before)) + strings.Repeat("^", max(1, utf8.RuneCountInString(culprit))), true
+	line = strings.Map(printable, string(before)+string(culprit)+string(after))
+	return line, strings.Repeat(" ", len(before)) + strings.Repeat("^", max(1, len(culprit))), true
 }
 
 // printable keeps a rule on one line of a terminal.
