@@ -24,6 +24,7 @@ func TestSharedFiles(t *testing.T) {
 	}
 	t.Setenv("SHARED_DATA", "")
 	t.Chdir(inside)
+	//nolint:paralleltest // the working directory is the process's
 	for pattern, want := range map[string][]string{"*.ndjson": {filepath.Join(shared, "a.ndjson")}, "c*": nil} {
 		skipped, got := false, []string(nil)
 		t.Run(pattern, func(t *testing.T) {
