@@ -75,6 +75,12 @@ RIFFLE_STORE. Without --store, commands work on the data of riffle up in --data.
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetVersionTemplate(internal.VersionLine("riffle") + "\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if cmd.Name() == matchName || cmd.Parent() != nil && cmd.Parent().Name() == "rule" {
+			return fmt.Errorf(`%w; write -- before a rule that begins with a minus, as in: -- "-cat dog"`, err)
+		}
+		return err
+	})
 	config.Bind(root.PersistentFlags(), a.tool)
 	root.AddCommand(a.up(), a.migrate(), a.status(), a.pause(), a.resume(), a.user(), a.login(), a.token(), a.rule(), a.match(), a.dead())
 	return root

@@ -207,6 +207,8 @@ func TestMatchPassesOverLongLines(t *testing.T) {
 func TestRuleCheck(t *testing.T) {
 	t.Parallel()
 	riffle(t, "", nil, "rule", "check", "Coffee  AND tea").expect(t, 0, "coffee tea\n", "explicit_and")
+	riffle(t, "", nil, "rule", "check", "-cat dog").expect(t, 64, "", `-- "-cat dog"`)
+	riffle(t, "", nil, "rule", "check", "--", "-cat dog").expect(t, 0, "-cat dog\n", "")
 	riffle(t, "", nil, "rule", "check", "coffee OR").expect(t, 1, "", "coffee OR\n           ^^")
 	riffle(t, "", nil, "rule", "check", "--json", "coffee").expect(t, 0, `{"errors":[],"warnings":[],"canonical":"coffee"}`, "")
 	riffle(t, "", nil, "rule", "check", "--json", "frm:nasa").expect(t, 1, `"code":"unknown_operator","offset":0`, "")
