@@ -15,8 +15,8 @@ import (
 const patience = 90 * time.Second
 
 // TestNotifySocket plays the service manager for real stages whose neighbours are
-// all away, and for all of them in one process: each is ready, says what it does, feeds the watchdog, and tells that it
-// stops.
+// all away, and for all of them in one process: each is ready, says what it does,
+// feeds the watchdog, and tells that it stops.
 func TestNotifySocket(t *testing.T) {
 	t.Parallel()
 	const buffer, store = "redis://127.0.0.1:1/0", "mysql://u:p@127.0.0.1:1/db"
@@ -28,7 +28,7 @@ func TestNotifySocket(t *testing.T) {
 		{"riffle-ingest", []string{"--buffer", buffer, "--source", "sim:"}, "ingest sim is"},
 		{"riffle-filter", []string{"--buffer", buffer, "--store", store}, "filter is loading"},
 		{"riffle-api", []string{"--buffer", buffer, "--store", store, "--listen", "127.0.0.1:0"}, "api is running"},
-		{"riffle", []string{"up", "--source", "sim:", "--data", "data", "--listen", "127.0.0.1:0"}, "ingest sim is .*; api is running; filter is "},
+		{"riffle", []string{"up", "--source", "sim:", "--data", "data", "--listen", "127.0.0.1:0"}, "ingest sim is .*; api is running.*; filter is "},
 	} {
 		t.Run(tt.binary, func(t *testing.T) {
 			t.Parallel()
