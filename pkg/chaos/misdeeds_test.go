@@ -377,6 +377,9 @@ func promote(w *world, s step) error {
 // refused, and the filters must drain what waits all the same.
 func fillRedis(w *world, _ step) error {
 	ctx := w.t.Context()
+	if err := w.thawed(); err != nil { // else one of them would wake, and take what is to wait
+		return err
+	}
 	letGo := frozen(w.filters1, w.filters2)
 	defer letGo()
 	var waiting int64
@@ -407,9 +410,8 @@ func fillRedis(w *world, _ step) error {
 	return w.peek.ConfigSet(ctx, "maxmemory", "0").Err()
 }
 
-// frozen freezes those stages that are awake, until the answer is called.
+// frozen freezes stages until the answer is called.
 func frozen(stages ...*stage) (letGo func()) {
-	stages = slices.DeleteFunc(stages, (*stage).isFrozen)
 	for _, s := range stages {
 		s.freeze()
 	}
