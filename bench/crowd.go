@@ -35,30 +35,18 @@ func benchCrowd(ctx context.Context, b *bench) (results []result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	done := make(chan error, 1)
 	var took []float64 // s
-	go func() {
-		var err error
+	beside, err := writesBeside(ctx, small, func() error {
 		for range b.rounds() {
 			start := time.Now()
-			if err = writePosts(ctx, big, 1, crowd); err != nil {
-				break
+			if err := writePosts(ctx, big, 1, crowd); err != nil {
+				return err
 			}
 			took = append(took, time.Since(start).Seconds())
 		}
-		done <- err
-	}()
-	over := false
-	beside, err := writeTimes(ctx, small, func() bool {
-		select {
-		case err := <-done:
-			done <- err
-			over = true
-		default:
-		}
-		return over
-	}, 10*time.Minute)
-	if err := errors.Join(err, <-done); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	return []result{{

@@ -40,25 +40,13 @@ func benchPurge(ctx context.Context, b *bench) (results []result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	done := make(chan error, 1)
 	var removed int64
 	start := time.Now()
-	go func() {
-		var err error
+	beside, err := writesBeside(ctx, db, func() (err error) {
 		removed, err = db.Purge(ctx, store.Retention{Keep: young, Bare: young, Frames: young, Sample: young, Samples: 1000})
-		done <- err
-	}()
-	over := false
-	beside, err := writeTimes(ctx, db, func() bool {
-		select {
-		case err := <-done:
-			done <- err
-			over = true
-		default:
-		}
-		return over
-	}, 10*time.Minute)
-	if err := errors.Join(err, <-done); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	took := time.Since(start)
@@ -68,6 +56,23 @@ func benchPurge(ctx context.Context, b *bench) (results []result, err error) {
 		note: fmt.Sprintf("p50 %.1f ms against %.1f ms, longest %.0f ms against %.0f ms; %s rows removed in %.0f s beside %d writes",
 			share(beside, 0.5), share(alone, 0.5), share(beside, 1), share(alone, 1), number(float64(removed)), took.Seconds(), len(beside)),
 	}}, nil
+}
+
+// writesBeside measures writes, in ms, for as long as some other work takes.
+func writesBeside(ctx context.Context, db *store.Store, work func() error) ([]float64, error) {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	over := false
+	took, err := writeTimes(ctx, db, func() bool {
+		select {
+		case err := <-done:
+			done <- err
+			over = true
+		default:
+		}
+		return over
+	}, 10*time.Minute)
+	return took, errors.Join(err, <-done)
 }
 
 // writeTimes measures writes, in ms, until over says so or the time is up.
