@@ -54,7 +54,8 @@ var deliberate = []fault{
 
 func (f fault) path() string { return filepath.Join("testdata", f.patch+".patch") }
 
-// Every deliberate fault can still be made: its patch fits the tree.
+// Every deliberate fault can still be made: its patch fits the tree, and what it
+// changes is built.
 func TestPatchesFit(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -65,17 +66,44 @@ func TestPatchesFit(t *testing.T) {
 		t.Errorf("%d patches in testdata and %d faults (%v)", len(patches), len(deliberate), err)
 	}
 	for _, f := range deliberate {
-		apply(t, root, f, "--check")
+		t.Run(f.patch, func(t *testing.T) {
+			t.Parallel()
+			tree := t.TempDir()
+			copyTree(t, tree)
+			apply(t, tree, f)
+			// Flags as in the Makefile, so that all else is built already.
+			cmd := exec.Command("go", append([]string{"build", "-trimpath"}, f.packages(t)...)...)
+			cmd.Dir, cmd.Env = tree, append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s is not built, make it anew: %v\n%s", f.patch, err, out)
+			}
+		})
 	}
 }
 
-func apply(t *testing.T, tree string, f fault, args ...string) {
+// packages lists those that the patch changes.
+func (f fault) packages(t *testing.T) (folders []string) {
+	t.Helper()
+	patch, err := os.ReadFile(f.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range regexp.MustCompile(`(?m)^\+\+\+ b/(.*)/[^/]*\.go$`).FindAllSubmatch(patch, -1) {
+		folders = append(folders, "./"+string(file[1]))
+	}
+	if len(folders) == 0 {
+		t.Fatalf("%s changes no code", f.patch)
+	}
+	return folders
+}
+
+func apply(t *testing.T, tree string, f fault) {
 	t.Helper()
 	patch, err := filepath.Abs(f.path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("git", append(append([]string{"apply"}, args...), patch)...)
+	cmd := exec.Command("git", "apply", patch)
 	cmd.Dir = tree
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%s does not fit the tree, make it anew: %v\n%s", f.patch, err, out)
