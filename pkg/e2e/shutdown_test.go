@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"riffle/pkg/buffer/redis"
+	"riffle/pkg/event"
 	"riffle/pkg/testenv"
 )
 
@@ -35,6 +38,20 @@ func (p *process) says(t *testing.T, text string) {
 	eventually(t, p.name+" says "+text, func() bool { return strings.Contains(p.stderr.String(), text) })
 }
 
+// pushes waits until a source has pushed a frame.
+func pushes(t *testing.T, address string) {
+	t.Helper()
+	buffer, err := redis.Open(t.Context(), address, redis.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = buffer.Close() }()
+	eventually(t, "a frame is pushed", func() bool {
+		depths, err := buffer.Depths(t.Context())
+		return err == nil && slices.ContainsFunc(depths, func(d event.Depth) bool { return d.Pushed != 0 })
+	})
+}
+
 // A stage whose neighbours are away stops within its drain, with status 0; a
 // second signal ends it at once.
 func TestStopWhileRedisIsAway(t *testing.T) {
@@ -47,6 +64,7 @@ func TestStopWhileRedisIsAway(t *testing.T) {
 			run(t, "riffle", "migrate", "--store", store)
 			ingest := start(t, "riffle-ingest", "--buffer", server.URL, "--source", "sim:?rate=5000", "--state", t.TempDir()).alive(t)
 			filter := start(t, "riffle-filter", "--buffer", server.URL, "--store", store, "--state", t.TempDir()).alive(t)
+			pushes(t, server.URL)
 			server.Kill()
 			ingest.says(t, "buffer does not take frames")
 			ingest.signal(t, syscall.SIGTERM)

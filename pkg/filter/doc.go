@@ -1,9 +1,9 @@
 // Package filter is the stage between buffer and store: it takes frames, lets
 // the rules of those who saw an event judge it, and writes what is kept.
 //
-//	Taker.Take ──> taken ──> judges (one per core) ──> judged ──> two writers ──> Writer.Write ──> Taker.Ack
-//	   │                     unpack, match, JSON                  several frames,
-//	   └─ hand: every frame under lease, renewed,                 one transaction
+//	Taker.Take ──> taken ──> judges (one per core) ──> judged ──> three writers ──> Writer.Write ──> Taker.Ack
+//	   │                     unpack, match, JSON                    several frames,
+//	   └─ hand: every frame under lease, renewed,                   one transaction
 //	      given back when it can't be finished
 //
 // The pipeline runs in shifts. A shift takes frames until the filter is asked
