@@ -26,6 +26,7 @@ var rows = []row{
 	{"twitter", "read Twitter's wire over loopback and make frames, one core", benchTwitter},
 	{"mastodon", "read a Mastodon stream over loopback and make frames, one core", benchMastodon},
 	{"jetstream", "read a Jetstream over loopback and make frames, one core", benchJetstream},
+	{"storm", "how often a source comes back to a server that ends every connection", benchStorm},
 	{"match", "match events against rule sets of several kinds and sizes", benchMatch},
 	{"load", "start a filter with a million rules in MariaDB", benchRuleLoad},
 	{"grep", "riffle match over a file of tweets, all cores", benchGrep},
