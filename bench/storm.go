@@ -20,6 +20,9 @@ func benchStorm(ctx context.Context, b *bench) ([]result, error) {
 	if _, err := b.emptyBuffer(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.build(ctx); err != nil { // once, before all start
+		return nil, err
+	}
 	keys := filepath.Join(b.dir, "keys.yaml")
 	text := "twitter-consumer-key: k\ntwitter-consumer-secret: s\ntwitter-access-token: t\ntwitter-access-token-secret: s\n"
 	if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
