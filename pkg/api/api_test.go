@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/maphash"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,9 +27,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestUnknownPaths(t *testing.T) {
-	t.Parallel()
-	w, _ := memoryWorld(t)
+// testUnknownPaths asks for what is not there.
+func testUnknownPaths(t *testing.T, w *world, _ *memory) {
 	owner := w.token(t, w.alice, auth.Read)
 	for call, allow := range map[string]string{
 		"GET /v1":           "",
@@ -366,7 +364,7 @@ func (broken) Rules(context.Context, int64) ([]rule.Rule, error) { panic("a bug"
 
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, broken{newMemory(time.Now)}, time.Now)
+	w := newWorld(t, broken{newMemory(time.Now)}, overTCP)
 	answer := w.do(t, w.token(t, w.alice, auth.Read), "GET /v1/rules", "").wantFailure(t, http.StatusInternalServerError, "internal")
 	lines := w.logs.FilterMessage("panic in a request").All()
 	if len(lines) != 1 {
@@ -409,7 +407,7 @@ func TestReady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, m, time.Now)
+		w := newWorld(t, m, inMemory)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.api.Run(ctx) }()
@@ -441,7 +439,7 @@ func TestTokenCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, m, time.Now)
+		w := newWorld(t, m, inMemory)
 		header := w.token(t, w.alice, auth.Read)
 		for range 100 {
 			w.do(t, header, "GET /v1/me", "").want(t, http.StatusOK)
@@ -474,7 +472,7 @@ func TestLastUse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, m, time.Now)
+		w := newWorld(t, m, inMemory)
 		header := w.token(t, w.alice, auth.Read)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -507,7 +505,7 @@ func waiting(t *testing.T, test func(t *testing.T, w *world, m *memory, stop fun
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, m, time.Now)
+		w := newWorld(t, m, inMemory)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.api.Run(ctx) }()
@@ -701,64 +699,36 @@ func TestLoosePaths(t *testing.T) {
 	w, _ := memoryWorld(t)
 	reader := w.token(t, w.alice, auth.Read)
 	for _, path := range []string{"/v1//matches", "//", "//v1/matches", "/v1/matches//", "/v1/./matches", "/v1/rules/../matches", "/v1/matches/..", "/."} {
-		w.do(t, reader, "GET http://riffle.example"+path, "").wantFailure(t, http.StatusNotFound, "not_found")
+		w.do(t, reader, "GET "+path, "").wantFailure(t, http.StatusNotFound, "not_found")
 	}
 	for path, want := range map[string]int{"/": http.StatusOK, "/v1/matches": http.StatusOK, "/v1/stages/ingest%2F%2Fx/pause": http.StatusMethodNotAllowed, "/.well-known": http.StatusNotFound} {
-		w.do(t, reader, "GET http://riffle.example"+path, "").want(t, want)
+		w.do(t, reader, "GET "+path, "").want(t, want)
 	}
 }
 
-// TestServe speaks to the real server, over a connection, until it stops in the
-// middle of a wait.
+// TestServe stops the server in the middle of a wait.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	w, _ := memoryWorld(t)
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 2)
-	go func() { ended <- w.api.Serve(ctx, listener, time.Minute) }()
+	ended := make(chan error, 1)
 	go func() { ended <- w.api.Run(ctx) }()
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	get := func(method, target string) *response {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+listener.Addr().String()+target, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header = w.token(t, w.alice, auth.Read)
-		answer, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := answer.Body.Close(); err != nil {
-				t.Errorf("%s: close: %v", target, err)
-			}
-		}()
-		return read(t, target, answer)
-	}
-	whole := get("GET", "/v1/matches").want(t, http.StatusOK)
-	head := get("HEAD", "/v1/matches").want(t, http.StatusOK)
-	if head.body != "" || head.header.Get("Content-Length") != whole.header.Get("Content-Length") {
-		t.Errorf("HEAD: got %q and Content-Length %s", head.body, head.header.Get("Content-Length"))
-	}
+	reader := w.token(t, w.alice, auth.Read)
 	answered := make(chan *response, 1)
-	go func() { answered <- get("GET", "/v1/matches?wait=60s") }()
+	go func() { answered <- w.do(t, reader, "GET /v1/matches?wait=60s", "") }()
 	for w.api.news.users() == nil || len(w.api.news.users()) == 0 {
 		if !sleep(t.Context(), time.Millisecond) {
 			t.Fatal("nobody waits")
 		}
 	}
+	w.stop()
 	stop()
 	(<-answered).want(t, http.StatusOK)
-	for range 2 {
-		if err := <-ended; err != nil {
-			t.Errorf("got %v at the stop", err)
-		}
+	if err := <-ended; err != nil {
+		t.Errorf("Run: got %v at the stop", err)
+	}
+	if conn, err := w.client().DialContext(t.Context(), "tcp", ""); err == nil {
+		t.Errorf("got a connection to a server that has stopped, from %v", conn.LocalAddr())
 	}
 }
 
@@ -767,7 +737,7 @@ func TestCursorMovesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, m, time.Now)
+		w := newWorld(t, m, inMemory)
 		reader := w.token(t, w.alice, auth.Read)
 		first := into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
 		poll := func() string {
@@ -782,7 +752,7 @@ func TestCursorMovesOn(t *testing.T) {
 		if got := poll(); got == first {
 			t.Error("got the same next after two hours, want it moved on")
 		}
-		w = newWorld(t, newMemory(time.Now), time.Now)
+		w = newWorld(t, newMemory(time.Now), inMemory)
 		reader = w.token(t, w.alice, auth.Read)
 		first = into[pageSummary](t, w.do(t, reader, "GET /v1/matches", "").Summary).Next
 		keep(t, w.store, w.alice.ID, "test:1", "hers", "not wanted", 1)
@@ -805,7 +775,7 @@ func TestUnchangedNeverExpires(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := newMemory(time.Now)
-				w := newWorld(t, m, time.Now)
+				w := newWorld(t, m, inMemory)
 				reader := w.token(t, w.alice, auth.Read)
 				answer := w.do(t, reader, "GET /v1/matches", "").want(t, http.StatusOK)
 				next := into[pageSummary](t, answer.Summary).Next
@@ -861,7 +831,7 @@ func TestWaitLooksOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &patchy{memory: newMemory(time.Now)}
-		w := newWorld(t, p, time.Now)
+		w := newWorld(t, p, inMemory)
 		p.first = p.number
 		keep(t, p, w.alice.ID, "test:1", "hers", "a", 1)
 		began := time.Now()

@@ -9,10 +9,8 @@ import (
 	"riffle/pkg/auth"
 )
 
-// TestMethods asks for what each path knows, and for what it does not.
-func TestMethods(t *testing.T) {
-	t.Parallel()
-	w, _ := memoryWorld(t)
+// testMethods asks for what each path knows, and for what it does not.
+func testMethods(t *testing.T, w *world, _ *memory) {
 	allowed := map[string][]string{}
 	for _, rt := range w.api.table() {
 		method, path, _ := strings.Cut(rt.pattern, " ")

@@ -97,6 +97,7 @@ func (l *loot) attempts() map[string][]attempt {
 		"GET /readyz":                      {{}},
 		"GET /openapi.json":                {{}},
 		"GET /":                            {{}},
+		"GET /{file}":                      {{name: l.rule, want: http.StatusNotFound}},
 	}
 }
 

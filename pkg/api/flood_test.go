@@ -28,7 +28,7 @@ func (a *asking) FloodedRules(ctx context.Context, user int64) ([]rule.Rule, err
 func TestFeedPollsCostNoQuestion(t *testing.T) {
 	t.Parallel()
 	m := &asking{memory: newMemory(time.Now)}
-	w := newWorld(t, m, time.Now)
+	w := newWorld(t, m, overTCP)
 	link := w.link(t, w.alice, "atom")
 	since := http.Header{"If-None-Match": {w.do(t, nil, "GET "+link, "").want(t, http.StatusOK).header.Get("ETag")}}
 	for range 10 {
@@ -50,7 +50,7 @@ func TestFloodedRuleIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, m, time.Now)
+		w := newWorld(t, m, inMemory)
 		owner := w.token(t, w.alice, auth.Read|auth.Write)
 		added := into[ruleAnswer](t, w.do(t, owner, "POST /v1/rules", `{"value":"the OR a","tag":"all"}`).want(t, http.StatusCreated).Data)
 		id, err := strconv.ParseInt(added.ID, 10, 64)

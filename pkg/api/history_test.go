@@ -35,7 +35,7 @@ func TestHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now().UTC()
 		kept := &board{}
-		w := newWorld(t, newMemory(time.Now), time.Now)
+		w := newWorld(t, newMemory(time.Now), inMemory)
 		w.api.samples = kept
 		filter := Stage{Stage: "filter", Instance: "f1", State: "running", Rates: map[string]float64{"events": 40}, Totals: map[string]int64{"matches": 100}}
 		silent := Stage{Stage: "filter", Instance: "f0", State: stateSilent, Rates: map[string]float64{"events": 999}, Totals: map[string]int64{"matches": 1000}}
@@ -57,7 +57,7 @@ func TestHistory(t *testing.T) {
 		w.neighbours.err = nil
 		at(5)
 
-		other := newWorld(t, newMemory(time.Now), time.Now)
+		other := newWorld(t, newMemory(time.Now), inMemory)
 		other.api.samples = kept
 		show := func() []Sample {
 			t.Helper()

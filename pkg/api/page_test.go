@@ -1,80 +1,62 @@
 package api
 
 import (
-	"compress/gzip"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
-// askPage sends a request to a page of these files.
-func askPage(t *testing.T, files fstest.MapFS, target string, header http.Header) *httptest.ResponseRecorder {
+// withPage gives a world's api a page of these files.
+func withPage(t *testing.T, w *world, files fstest.MapFS) {
 	t.Helper()
 	page, err := readPage(files)
 	if err != nil {
 		t.Fatalf("readPage: %v", err)
 	}
-	mux := http.NewServeMux()
-	addPage(mux, page)
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
-	for name, values := range header {
-		r.Header[name] = values
-	}
-	answer := httptest.NewRecorder()
-	mux.ServeHTTP(answer, r)
-	return answer
+	w.api.routes = w.api.mux(page)
 }
 
-func TestPage(t *testing.T) {
-	t.Parallel()
+// producePage asks for a built page and all that it is made of.
+func producePage(t *testing.T, w *world, _ *memory) {
 	script := strings.Repeat("console.log(1);\n", 100)
-	files := fstest.MapFS{
+	withPage(t, w, fstest.MapFS{
 		"index.html": {Data: []byte("<!doctype html><title>riffle</title>")}, ".gitkeep": {},
 		"page.js": {Data: []byte(script)}, "page.css": {Data: []byte("a{}")}, "icon.svg": {Data: []byte("<svg/>")},
-	}
+	})
 	for target, want := range map[string]string{
 		"/": "text/html; charset=utf-8", "/page.js": "text/javascript; charset=utf-8", "/page.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml",
 	} {
-		answer := askPage(t, files, target, nil)
-		if got := answer.Header().Get("Content-Type"); answer.Code != http.StatusOK || got != want {
-			t.Errorf("%s: got %d of type %q, want 200 of %q", target, answer.Code, got, want)
+		answer := w.do(t, nil, "GET "+target, "").want(t, http.StatusOK)
+		if got := answer.header.Get("Content-Type"); got != want {
+			t.Errorf("%s: got type %q, want %q", target, got, want)
 		}
-		policy := answer.Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "require-trusted-types-for 'script'") || strings.Contains(policy, "unsafe") {
-			t.Errorf("%s: got policy %q", target, policy)
-		}
-		if got := answer.Header().Get("Cross-Origin-Opener-Policy"); got != "same-origin" || answer.Header().Get("Permissions-Policy") == "" {
-			t.Errorf("%s: got opener policy %q and permissions %q", target, got, answer.Header().Get("Permissions-Policy"))
-		}
-		again := askPage(t, files, target, http.Header{"If-None-Match": {answer.Header().Get("Etag")}})
-		if again.Code != http.StatusNotModified || again.Body.Len() > 0 {
-			t.Errorf("%s: got %d with its tag, want 304", target, again.Code)
+		again := w.do(t, http.Header{"If-None-Match": {answer.header.Get("ETag")}}, "GET "+target, "").want(t, http.StatusNotModified)
+		for _, header := range []http.Header{answer.header, again.header} {
+			policy := header.Get("Content-Security-Policy")
+			if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "require-trusted-types-for 'script'") || strings.Contains(policy, "unsafe") {
+				t.Errorf("%s: got policy %q", target, policy)
+			}
+			for name, want := range map[string]string{
+				"Cross-Origin-Opener-Policy": "same-origin", "Permissions-Policy": "camera=(), geolocation=(), microphone=()", "Cache-Control": "no-cache",
+			} {
+				if got := header.Get(name); got != want {
+					t.Errorf("%s: got %s %q, want %q", target, name, got, want)
+				}
+			}
 		}
 	}
 	for _, hidden := range []string{"/.gitkeep", "/index.html", "/page.ts"} {
-		if got := askPage(t, files, hidden, nil).Code; got != http.StatusNotFound {
-			t.Errorf("%s: got %d, want 404", hidden, got)
-		}
+		w.do(t, nil, "GET "+hidden, "").wantFailure(t, http.StatusNotFound, "not_found")
 	}
-	packed := askPage(t, files, "/page.js", http.Header{"Accept-Encoding": {"gzip, br"}})
-	if packed.Header().Get("Content-Encoding") != "gzip" || packed.Body.Len() >= len(script) {
-		t.Fatalf("got %d bytes of encoding %q", packed.Body.Len(), packed.Header().Get("Content-Encoding"))
-	}
-	for accept, want := range map[string]string{"gzip;q=0": "", "br, gzip; q=0": "", "GZIP;q=0.1": "gzip", "x-gzip": "", "": ""} {
-		answer := askPage(t, files, "/page.js", http.Header{"Accept-Encoding": {accept}})
-		if got := answer.Header().Get("Content-Encoding"); got != want {
+	for accept, want := range map[string]string{"gzip, br": "gzip", "gzip;q=0": "", "br, gzip; q=0": "", "GZIP;q=0.1": "gzip", "x-gzip": "", "": ""} {
+		answer := w.do(t, http.Header{"Accept-Encoding": {accept}}, "GET /page.js", "").want(t, http.StatusOK)
+		if got := answer.header.Get("Content-Encoding"); got != want {
 			t.Errorf("Accept-Encoding %q: got %q, want %q", accept, got, want)
 		}
-	}
-	reader, err := gzip.NewReader(packed.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(reader); err != nil || string(got) != script {
-		t.Errorf("got %d bytes unpacked (%v), want the script", len(got), err)
+		if answer.body != script || (answer.sent < len(script)) != (want == "gzip") {
+			t.Errorf("Accept-Encoding %q: got %d bytes for %d of the script, %d unpacked", accept, answer.sent, len(script), len(answer.body))
+		}
 	}
 }
 
@@ -107,11 +89,13 @@ func TestPageIsSmall(t *testing.T) {
 func TestPageUnbuilt(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]fstest.MapFS{"nothing": {}, "the placeholder": {".gitkeep": {}}} {
-		answer := askPage(t, files, "/", nil)
-		if !strings.Contains(answer.Body.String(), "built without its page") || answer.Code != http.StatusOK {
-			t.Errorf("%s: got %d: %s", name, answer.Code, answer.Body)
+		w, _ := memoryWorld(t)
+		withPage(t, w, files)
+		answer := w.do(t, nil, "GET /", "").want(t, http.StatusOK)
+		if !strings.Contains(answer.body, "built without its page") {
+			t.Errorf("%s: got %s", name, answer.body)
 		}
-		if got := answer.Header().Get("Content-Type"); got != "text/html; charset=utf-8" {
+		if got := answer.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
 			t.Errorf("%s: got type %q", name, got)
 		}
 	}

@@ -226,7 +226,7 @@ func (s *thinnedStore) NewestEvents(context.Context, int64, int) ([]event.Stored
 func TestBroadOfThinnedEvents(t *testing.T) {
 	t.Parallel()
 	store := &thinnedStore{memory: newMemory(time.Now)}
-	w := newWorld(t, store, time.Now)
+	w := newWorld(t, store, overTCP)
 	now := event.TimeOf(time.Now())
 	for i := range 200_000 {
 		ev := event.Event{Key: fmt.Sprint("test:", i), Version: 1, Network: "test", Source: "test", Text: "a bird", CreatedAt: now, ReceivedAt: now}

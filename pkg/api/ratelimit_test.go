@@ -12,7 +12,7 @@ import (
 func TestRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, newMemory(time.Now), time.Now)
+		w := newWorld(t, newMemory(time.Now), inMemory)
 		w.api.rate, w.api.ratePolicy = 2, ratePolicy(2)
 		greedy, other := w.token(t, w.alice, auth.Read), w.token(t, w.alice, auth.Read)
 		for i := range 20 {
@@ -87,9 +87,10 @@ func TestOpenRequests(t *testing.T) {
 			<-c.events
 		}
 		w.do(t, reader, "GET /v1/matches?wait=1s", "").wantFailure(t, http.StatusTooManyRequests, "rate_limited")
-		w.do(t, reader, "HEAD /v1/stream", "").want(t, http.StatusTooManyRequests)
+		w.do(t, reader, "GET /v1/stream", "").want(t, http.StatusTooManyRequests)
 		w.do(t, w.token(t, w.alice, auth.Read), "GET /v1/matches?wait=1s", "").want(t, http.StatusOK)
 		open[0].leave()
+		synctest.Wait()
 		w.do(t, reader, "GET /v1/matches?wait=1s", "").want(t, http.StatusOK)
 		for _, c := range open[1:] {
 			c.leave()

@@ -28,7 +28,7 @@ func TestSlowClientsHoldNothingUp(t *testing.T) {
 		r.Header = header
 		cut := make(chan time.Time, 1)
 		go func() {
-			w.api.Handler().ServeHTTP(&stuck{listener: listener{header: http.Header{}}}, r)
+			w.api.Handler().ServeHTTP(&stuck{header: http.Header{}}, r)
 			cut <- time.Now()
 		}()
 		quick := w.listen(t, w.token(t, w.alice, auth.Read), "/v1/stream?after="+from)
@@ -84,10 +84,10 @@ func TestNothingIsQueuedForSlowClients(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &flood{memory: newMemory(time.Now)}
-		w := newWorld(t, f, time.Now)
+		w := newWorld(t, f, inMemory)
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/stream?after="+cursorOf(1), nil)
 		r.Header = w.token(t, w.alice, auth.Read)
-		w.api.Handler().ServeHTTP(&stuck{listener: listener{header: http.Header{}}}, r)
+		w.api.Handler().ServeHTTP(&stuck{header: http.Header{}}, r)
 		if got := f.pages.Load(); got != 1 {
 			t.Errorf("got %d pages read for a client that reads nothing, want 1", got)
 		}
@@ -100,45 +100,25 @@ func TestNothingIsQueuedForSlowClients(t *testing.T) {
 func TestStreamOnItsOwnConnection(t *testing.T) {
 	t.Parallel()
 	m := newMemory(time.Now)
-	w := newWorld(t, m, time.Now)
+	w := newWorld(t, m, overTCP)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.api.Run(ctx) }()
-	server := httptest.NewServer(w.api.Handler())
-	defer server.Close()
 	header := w.token(t, w.alice, auth.Read)
-	open := func(header http.Header) (<-chan sse, func()) {
+	open := func(header http.Header) *client {
 		t.Helper()
-		ctx, leave := context.WithCancel(t.Context())
-		r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/v1/stream?after="+cursorOf(m.number), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header = header
-		answer, err := server.Client().Do(r) //nolint:bodyclose // the goroutine below closes it
-		if err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatalf("got %v, %v, want a stream", answer, err)
-		}
-		if answer.TransferEncoding != nil || !answer.Close {
-			t.Errorf("got an answer in %v, closing: %v, want one that ends with its connection", answer.TransferEncoding, answer.Close)
-		}
-		events := make(chan sse, 100)
-		go func() {
-			defer close(events)
-			defer func() { _ = answer.Body.Close() }()
-			readEvents(answer.Body, events)
-		}()
-		<-events // the first mark: it follows
-		return events, leave
+		c := w.listen(t, header, "/v1/stream?after="+cursorOf(m.number))
+		<-c.events // the first mark: it follows
+		return c
 	}
 
-	events, leave := open(header)
+	c := open(header)
 	keep(t, m, w.alice.ID, "test:1", "hers", "a", 1)
-	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"new"}) {
+	if got, _ := kinds(c.events, 1); !cmp.Equal(got, []string{"new"}) {
 		t.Errorf("got %v, want the match", got)
 	}
 	entry := w.api.tokens.entry(hashOf(t, header))
-	leave()
+	c.leave()
 	for isOpen := true; isOpen; { // the server notices that the client left
 		entry.mu.Lock()
 		isOpen = entry.allowed.open > 0
@@ -147,21 +127,21 @@ func TestStreamOnItsOwnConnection(t *testing.T) {
 	}
 
 	revoked := w.token(t, w.alice, auth.Read)
-	events, leave = open(revoked)
-	defer leave()
+	c = open(revoked)
+	defer c.leave()
 	token, err := m.TokenByHash(t.Context(), hashOf(t, revoked))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.do(t, w.token(t, w.alice, auth.Write), fmt.Sprintf("DELETE /v1/tokens/%d", token.ID), "").want(t, http.StatusOK)
-	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"end"}) {
+	if got, _ := kinds(c.events, 1); !cmp.Equal(got, []string{"end"}) {
 		t.Errorf("got %v of a stream whose token was revoked, want its end", got)
 	}
 
-	events, leave = open(header)
-	defer leave()
+	c = open(header)
+	defer c.leave()
 	stop()
-	if got, _ := kinds(events, 1); !cmp.Equal(got, []string{"end"}) {
+	if got, _ := kinds(c.events, 1); !cmp.Equal(got, []string{"end"}) {
 		t.Errorf("got %v of a stream whose api stops, want its end", got)
 	}
 	if err := <-ended; err != nil {

@@ -18,18 +18,6 @@ import (
 	"riffle/pkg/event"
 )
 
-// listener is a client of a stream, in virtual time.
-type listener struct {
-	header http.Header
-	pipe   *io.PipeWriter
-	status int
-}
-
-func (l *listener) Header() http.Header         { return l.header }
-func (l *listener) WriteHeader(status int)      { l.status = status }
-func (l *listener) Write(b []byte) (int, error) { return l.pipe.Write(b) }
-func (l *listener) Flush()                      {}
-
 // sse is one event of a stream as a browser reads it.
 type sse struct{ id, kind, data string }
 
@@ -47,30 +35,31 @@ func (c *client) leave() {
 	<-c.done
 }
 
-// listen opens a stream.
+// listen opens a stream, each event of which is held to the document.
 func (w *world) listen(t *testing.T, header http.Header, target string) *client {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	reader, writer := io.Pipe()
-	r := httptest.NewRequestWithContext(ctx, "GET", target, nil)
-	r.Header = header
-	ended := make(chan struct{})
+	call := "GET " + target
+	result := w.send(ctx, t, header, call, "") //nolint:bodyclose // the goroutine below closes it
+	answer := read(t, call, result)
+	w.produced.note(checkDocumented(t, call, answer))
+	answer.want(t, http.StatusOK)
+	events, ended := make(chan sse, 1000), make(chan struct{})
 	go func() {
 		defer close(ended)
-		w.api.Handler().ServeHTTP(&listener{header: http.Header{}, pipe: writer}, r)
-		_ = writer.Close()
-	}()
-	events := make(chan sse, 1000)
-	go func() {
 		defer close(events)
-		readEvents(reader, events)
+		defer func() { _ = result.Body.Close() }()
+		readEvents(result.Body, func(e sse) {
+			w.produced.note(checkSSE(t, e))
+			events <- e
+		})
 	}()
 	return &client{events: events, done: ended, stop: stop}
 }
 
 // readEvents follows the HTML standard's way of reading an event stream, as far
 // as it is used here.
-func readEvents(from io.Reader, to chan<- sse) {
+func readEvents(from io.Reader, to func(sse)) {
 	var now sse
 	buffer, rest := make([]byte, 4096), ""
 	for {
@@ -91,7 +80,7 @@ func readEvents(from io.Reader, to chan<- sse) {
 			case "data":
 				now.data = value
 			case "":
-				to <- now
+				to(now)
 				now = sse{id: now.id}
 			}
 		}
@@ -219,6 +208,7 @@ func TestStreamIsHeardOf(t *testing.T) {
 			t.Errorf("got %v after the outage, want one new match", got)
 		}
 		c.leave()
+		synctest.Wait()
 		if _, streams := w.api.Traffic(); streams != 0 {
 			t.Errorf("got %d streams when the client has left", streams)
 		}
@@ -273,7 +263,7 @@ func TestBusyStreamEndsWithTheToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := newWorld(t, endless{m}, time.Now)
+		w := newWorld(t, endless{m}, inMemory)
 		c := w.listen(t, w.token(t, w.alice, auth.Read), "/v1/stream?after="+cursorOf(1))
 		<-c.events
 		go func() {
@@ -326,9 +316,13 @@ func TestStreamRefuses(t *testing.T) {
 
 // stuck is a client that reads nothing: its writes end at the deadline.
 type stuck struct {
-	listener
+	header   http.Header
 	deadline atomic.Int64
 }
+
+func (s *stuck) Header() http.Header { return s.header }
+func (s *stuck) WriteHeader(int)     {}
+func (s *stuck) Flush()              {}
 
 func (s *stuck) SetWriteDeadline(t time.Time) error {
 	s.deadline.Store(t.UnixNano())
@@ -350,7 +344,7 @@ func TestStreamGivesSlowClientsUp(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/stream?after="+cursorOf(0), nil)
 		r.Header = w.token(t, w.alice, auth.Read)
 		began := time.Now()
-		w.api.Handler().ServeHTTP(&stuck{listener: listener{header: http.Header{}}}, r)
+		w.api.Handler().ServeHTTP(&stuck{header: http.Header{}}, r)
 		if took := time.Since(began); took != streamWrite {
 			t.Errorf("got rid of a stuck client after %v, want %v", took, streamWrite)
 		}

@@ -78,7 +78,7 @@ func (s *stalled) NewestEvents(ctx context.Context, _ int64, _ int) ([]event.Sto
 func TestPreviewOfOneWhoLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, &stalled{newMemory(time.Now)}, time.Now)
+		w := newWorld(t, &stalled{newMemory(time.Now)}, inMemory)
 		reader := w.token(t, w.alice, auth.Read)
 		ctx, leave := context.WithCancel(t.Context())
 		var typing sync.WaitGroup

@@ -120,7 +120,7 @@ func TestPollsCostNoQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
 		counted := &counting{memory: m}
-		w := newWorld(t, counted, time.Now)
+		w := newWorld(t, counted, inMemory)
 		w.api.versions.fresh = versionsFresh
 		keep(t, m, w.alice.ID, "test:1", "first", "a", 1)
 		reader := w.token(t, w.alice, auth.Read)
