@@ -534,6 +534,7 @@ func (m *memory) TakeLogin(_ context.Context, hash [32]byte) (int64, error) {
 
 // neighbours fakes the buffer and the stages' signs of life.
 type neighbours struct {
+	mu       sync.Mutex // for what changes while the background parts run
 	retried  []int64
 	err      error
 	depths   []event.Depth
@@ -551,8 +552,24 @@ func (n *neighbours) Retry(_ context.Context, d *event.DeadLetter) error {
 	return n.err
 }
 
-func (n *neighbours) Depths(context.Context) ([]event.Depth, error) { return n.depths, n.err }
-func (n *neighbours) Stages(context.Context) ([]Stage, error)       { return n.stages, n.err }
+// change has the neighbours be otherwise from now on.
+func (n *neighbours) change(to func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	to()
+}
+
+func (n *neighbours) Depths(context.Context) ([]event.Depth, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.depths, n.err
+}
+
+func (n *neighbours) Stages(context.Context) ([]Stage, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.stages), n.err
+}
 
 func (n *neighbours) Switches(context.Context) ([]pause.Switch, time.Time, error) {
 	return n.switches, time.Now(), n.err

@@ -50,11 +50,11 @@ func TestHistory(t *testing.T) {
 			synctest.Wait()
 		}
 		at(1)
-		w.neighbours.stages[0].Totals = map[string]int64{"matches": 160}
+		w.neighbours.change(func() { w.neighbours.stages[0].Totals = map[string]int64{"matches": 160} })
 		at(2)
-		w.neighbours.err = errAway
+		w.neighbours.change(func() { w.neighbours.err = errAway })
 		at(4)
-		w.neighbours.err = nil
+		w.neighbours.change(func() { w.neighbours.err = nil })
 		at(5)
 
 		other := newWorld(t, newMemory(time.Now), inMemory)
