@@ -120,7 +120,7 @@ func readFields(body []byte, known fields) error {
 		name, at := nextName(decoder, body)
 		switch place, ok := known[name]; {
 		case !ok:
-			return wrongField(name, at, "is not known here; known are "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return wrongField(name, at, "is not known here; "+knownNames(slices.Sorted(maps.Keys(known))))
 		case seen[name]:
 			return wrongField(name, at, "is given twice")
 		default:

@@ -19,7 +19,8 @@ type explainForm struct {
 
 // explainRule serves POST /v1/rules/explain.
 func (a *API) explainRule(w http.ResponseWriter, r *http.Request, who *identity) error {
-	var value, match string
+	var value *string
+	var match string
 	var given json.RawMessage
 	if err := readBody(w, r, fields{"value": &value, "match": &match, "event": &given}); err != nil {
 		return err
@@ -28,13 +29,15 @@ func (a *API) explainRule(w http.ResponseWriter, r *http.Request, who *identity)
 		given = nil // as left out, like every field
 	}
 	switch {
+	case value == nil:
+		return missingValue()
 	case match == "" && given == nil:
 		return missingField("match", "give the id of one of your matches, or an event, to explain the rule with")
 	case match != "" && given != nil:
 		return badField.because("Give a match or an event, not both: one of the two is meant.").
 			with(mistake{Code: badField.code, Pointer: "/match", Message: "stands beside an event"})
 	}
-	expr, problems := rule.Parse(value)
+	expr, problems := rule.Parse(*value)
 	if expr == nil {
 		return refused(problems)
 	}

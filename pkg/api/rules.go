@@ -285,12 +285,15 @@ type verdictForm struct {
 // validateRule serves POST /v1/rules/validate. It says what POST would, or PUT
 // where the rule has an id.
 func (a *API) validateRule(w http.ResponseWriter, r *http.Request, who *identity) error {
-	draft := rule.Rule{User: who.user()}
-	var id *string
-	err := readBody(w, r, fields{"value": &draft.Value, "id": &id})
+	var value, id *string
+	err := readBody(w, r, fields{"value": &value, "id": &id})
 	if err != nil {
 		return err
 	}
+	if value == nil {
+		return missingValue()
+	}
+	draft := rule.Rule{User: who.user(), Value: *value}
 	if id != nil {
 		if draft.ID, err = parseID(*id); err != nil {
 			return badValue("id", "is no id of a rule")
@@ -325,7 +328,7 @@ func readRule(w http.ResponseWriter, r *http.Request) (rule.Rule, error) {
 		return draft, err
 	}
 	if value == nil {
-		return draft, missingField("value", "it is the rule itself, such as coffee OR tea")
+		return draft, missingValue()
 	}
 	if draft.Action, err = rule.ParseAction(action); err != nil {
 		return draft, badValue("action", err.Error())
@@ -339,6 +342,10 @@ func readRule(w http.ResponseWriter, r *http.Request) (rule.Rule, error) {
 	}
 	draft.Value, draft.Canonical = *value, expr.Canonical()
 	return draft, nil
+}
+
+func missingValue() error {
+	return missingField("value", "it is the rule itself, such as coffee OR tea")
 }
 
 // refused tells all that is wrong with a rule.
