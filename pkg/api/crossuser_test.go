@@ -35,47 +35,66 @@ const (
 )
 
 // attempt is one way to reach what is another's by one call: name stands for the
-// part of the path that is in braces. Without a status, 200 is wanted.
+// part of the path that is in braces. Without a status, 200 is wanted. One that
+// names nothing of hers says why there is nothing to name; what comes is looked
+// at all the same.
 type attempt struct {
 	name, query, body string
 	header            http.Header
 	want              int
+	why               string
+}
+
+const (
+	takesNothing = "it takes nothing that could name what is another's"
+	adminsAlone  = "it is for admins, and Bob is none"
+	ofNoUser     = "what it tells and does is of no user"
+	sameForBoth  = "it takes a text, which both may have"
+)
+
+// names reports whether an attempt names something of hers.
+func (l *loot) names(a attempt) bool {
+	hers := []string{l.match, l.rule, l.token, l.user, l.before, l.newest, hersRule}
+	said := strings.FieldsFunc(a.name+"&"+a.query+"&"+a.body+"&"+a.header.Get("Last-Event-ID"), func(r rune) bool { return strings.ContainsRune(`&=,:{}"`, r) })
+	return a.header["Cookie"] != nil || slices.ContainsFunc(said, func(one string) bool { return slices.Contains(hers, one) })
 }
 
 // attempts are Bob's, by call as the document names it. He may read and write.
 func (l *loot) attempts() map[string][]attempt {
 	match := url.QueryEscape(l.match)
 	feed := []attempt{
-		{name: l.bobsFeed}, {name: l.bobsFeed, query: "tag=" + sharedTag}, {name: l.bobsFeed, query: "before=" + l.newest},
+		{name: l.bobsFeed, why: takesNothing}, {name: l.bobsFeed, query: "tag=" + sharedTag, why: sameForBoth}, {name: l.bobsFeed, query: "before=" + l.newest},
 		{name: l.token, want: http.StatusUnauthorized}, {name: l.user, want: http.StatusUnauthorized},
 	}
 	ofRule := []attempt{{name: l.rule, want: http.StatusNotFound}}
-	admin := []attempt{{want: http.StatusForbidden}}
+	admin := []attempt{{want: http.StatusForbidden, why: adminsAlone}}
+	open := []attempt{{why: ofNoUser}}
 	adminNamed := []attempt{{name: l.user, want: http.StatusForbidden}}
 	explain := `{"value":"secret","match":%q}`
 	return map[string][]attempt{
 		"GET /v1/matches": {
-			{}, {query: "id=" + match}, {query: "id=AAAA," + match + "&limit=200"}, {query: "rule=" + l.rule}, {query: "rule=" + sharedRule},
-			{query: "tag=" + sharedTag}, {query: "before=" + l.newest}, {query: "after=" + l.before}, {query: "wait=25s&after=" + l.before},
+			{why: takesNothing}, {query: "id=" + match}, {query: "id=AAAA," + match + "&limit=200"}, {query: "rule=" + l.rule}, {query: "rule=" + sharedRule, why: sameForBoth},
+			{query: "tag=" + sharedTag, why: sameForBoth}, {query: "before=" + l.newest}, {query: "after=" + l.before}, {query: "wait=25s&after=" + l.before},
 		},
 		"GET /v1/matches/{id}": {{name: l.match, want: http.StatusNotFound}},
 		"GET /v1/stream": {
 			{query: "after=" + l.before}, {query: "tag=" + sharedTag + "&after=" + l.before}, {query: "rule=" + sharedRule + "&after=" + l.before},
 			{header: http.Header{"Last-Event-Id": {l.before}}},
 		},
-		"GET /v1/feeds/{token}/atom":  feed,
-		"GET /v1/feeds/{token}/json":  feed,
-		"GET /v1/rules":               {{}},
-		"POST /v1/rules":              {{body: `{"value":"` + commonRule + `"}`, want: http.StatusCreated}}, // she has it too, and he does not learn so
-		"GET /v1/rules/counts":        {{}},
+		"GET /v1/feeds/{token}/atom": feed,
+		"GET /v1/feeds/{token}/json": feed,
+		"GET /v1/rules":              {{why: takesNothing}},
+		// She has it too, and he does not learn so.
+		"POST /v1/rules":              {{body: `{"value":"` + commonRule + `"}`, want: http.StatusCreated, why: sameForBoth}},
+		"GET /v1/rules/counts":        {{why: takesNothing}},
 		"GET /v1/rules/{id}":          ofRule,
 		"PUT /v1/rules/{id}":          {{name: l.rule, body: `{"value":"dog"}`, want: http.StatusNotFound}},
 		"DELETE /v1/rules/{id}":       ofRule,
-		"POST /v1/rules/validate":     {{body: `{"value":"secret"}`}, {body: `{"value":"` + commonRule + `","id":"` + l.rule + `"}`}},
-		"POST /v1/rules/preview":      {{body: `{"value":"secret"}`}, {body: `{"value":"secret","action":"drop"}`}},
+		"POST /v1/rules/validate":     {{body: `{"value":"` + hersRule + `"}`}, {body: `{"value":"` + commonRule + `","id":"` + l.rule + `"}`}},
+		"POST /v1/rules/preview":      {{body: `{"value":"secret"}`, why: sameForBoth}, {body: `{"value":"secret","action":"drop"}`, why: sameForBoth}},
 		"POST /v1/rules/explain":      {{body: fmt.Sprintf(explain, l.match), want: http.StatusNotFound}},
-		"GET /v1/me":                  {{}},
-		"GET /v1/tokens":              {{}},
+		"GET /v1/me":                  {{why: takesNothing}},
+		"GET /v1/tokens":              {{why: takesNothing}},
 		"POST /v1/tokens":             {{body: `{"scopes":["read"],"user":"` + l.user + `"}`, want: http.StatusBadRequest}},
 		"DELETE /v1/tokens/{id}":      {{name: l.token, want: http.StatusNotFound}},
 		"POST /v1/tokens/{id}/rotate": {{name: l.token, want: http.StatusNotFound}},
@@ -83,20 +102,20 @@ func (l *loot) attempts() map[string][]attempt {
 		// Her cookie beside his token: it is his call, and he has no session.
 		"DELETE /v1/session":               {{header: l.session, want: http.StatusBadRequest}},
 		"GET /v1/users":                    admin,
-		"POST /v1/users":                   {{body: `{"name":"carol"}`, want: http.StatusForbidden}},
+		"POST /v1/users":                   {{body: `{"name":"carol"}`, want: http.StatusForbidden, why: adminsAlone}},
 		"GET /v1/users/{id}":               adminNamed,
 		"DELETE /v1/users/{id}":            adminNamed,
-		"GET /v1/dead-letters":             {{query: "limit=200&before=999", want: http.StatusForbidden}},
+		"GET /v1/dead-letters":             {{query: "limit=200&before=999", want: http.StatusForbidden, why: adminsAlone}},
 		"GET /v1/dead-letters/{id}":        adminNamed,
 		"DELETE /v1/dead-letters/{id}":     adminNamed,
 		"POST /v1/dead-letters/{id}/retry": adminNamed,
 		"GET /v1/status":                   admin,
-		"POST /v1/stages/{stage}/pause":    {{name: "filter", want: http.StatusForbidden}},
-		"POST /v1/stages/{stage}/resume":   {{name: "filter", want: http.StatusForbidden}},
-		"GET /livez":                       {{}},
-		"GET /readyz":                      {{}},
-		"GET /openapi.json":                {{}},
-		"GET /":                            {{}},
+		"POST /v1/stages/{stage}/pause":    {{name: "filter", want: http.StatusForbidden, why: adminsAlone}},
+		"POST /v1/stages/{stage}/resume":   {{name: "filter", want: http.StatusForbidden, why: adminsAlone}},
+		"GET /livez":                       open,
+		"GET /readyz":                      open,
+		"GET /openapi.json":                open,
+		"GET /":                            open,
 		"GET /{file}":                      {{name: l.rule, want: http.StatusNotFound}},
 	}
 }
@@ -127,6 +146,11 @@ func testCrossUser(t *testing.T, w *world) {
 			delete(attempts, call)
 			if len(tries) == 0 {
 				t.Errorf("%s: nobody tries to reach another's by it", call)
+			}
+			for _, a := range tries {
+				if l.names(a) == (a.why != "") {
+					t.Errorf("%s: %+v must name something of another's, or say why there is nothing", call, a)
+				}
 			}
 			for _, p := range o.Parameters {
 				if p.In == "query" && !slices.ContainsFunc(tries, func(a attempt) bool { return strings.Contains("&"+a.query, "&"+p.Name+"=") }) {

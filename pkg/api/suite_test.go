@@ -591,30 +591,6 @@ func testTokenLogin(t *testing.T, w *world) {
 	}
 }
 
-// testScopes walks every route with every single scope: a token does what it was
-// made for and nothing else.
-func testScopes(t *testing.T, w *world) {
-	for _, rt := range w.api.table() {
-		method, path, _ := strings.Cut(rt.pattern, " ")
-		call := method + " " + strings.ReplaceAll(path, "{id}", "999")
-		body := ""
-		if method == http.MethodPost || method == http.MethodPut {
-			body = `{}`
-		}
-		if rt.scopes == 0 {
-			continue
-		}
-		w.do(t, nil, call, body).wantFailure(t, http.StatusUnauthorized, "unauthorized")
-		for _, scope := range []auth.Scopes{auth.Read, auth.Write, auth.Admin, auth.Feed} {
-			answer := w.do(t, w.token(t, w.alice, scope), call, body)
-			refused := answer.status == http.StatusForbidden && strings.Contains(answer.header.Get("WWW-Authenticate"), "insufficient_scope")
-			if allowed := rt.scopes.Has(scope); allowed == refused {
-				t.Errorf("%s with scope %s: got status %d %s, want allowed %v", call, scope, answer.status, answer.body, allowed)
-			}
-		}
-	}
-}
-
 // testRevoked revokes behind the api's back, as another process would.
 func testRevoked(t *testing.T, w *world) {
 	header := w.token(t, w.alice, auth.Read)
