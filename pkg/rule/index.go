@@ -28,7 +28,9 @@ type Index struct {
 
 	inner innerFilter
 
-	chunks sync.Pool // of *chunk, to be used again
+	arenas sync.Pool // of *arena, to be used again, and
+	chunks sync.Pool // of *chunk
+	filing arena     // used while mu is held
 }
 
 // snapshot is an index that no longer changes.
@@ -67,7 +69,10 @@ func (x *Index) Len() int { return int(x.count.Load()) }
 // Errors: *ProblemError, or that there is no such action; what was there stays in
 // force.
 func (x *Index) Put(r Rule) error {
-	p := new(arena).prepare(&r, x.measured.Load())
+	a := x.arena()
+	defer x.arenas.Put(a)
+	p := a.prepare(&r, x.measured.Load())
+	defer a.forget()
 	if p.err != nil {
 		return p.err
 	}
@@ -169,6 +174,13 @@ func (x *Index) eachPrepared(rules []Rule, visit func(i int, p prepared)) {
 	}
 }
 
+func (x *Index) arena() *arena {
+	if a, ok := x.arenas.Get().(*arena); ok {
+		return a
+	}
+	return new(arena)
+}
+
 func (x *Index) chunk() *chunk {
 	if c, ok := x.chunks.Get().(*chunk); ok {
 		return c
@@ -191,7 +203,7 @@ func (a *arena) prepareChunk(c *chunk, rules []Rule, known *measured) *chunk {
 func (x *Index) change(small bool, do func(*change)) {
 	next := *x.current.Load()
 	next.edit++
-	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit, known: x.measured.Load(), inner: &x.inner}})
+	do(&change{index: x, snapshot: &next, edit: edit{number: next.edit, known: x.measured.Load(), inner: &x.inner, arena: &x.filing}})
 	next.refill(small)
 	x.current.Store(&next)
 	x.count.Store(int64(x.rules.count))
@@ -229,7 +241,7 @@ func (c *change) remove(f *Filed) {
 
 // takeOut takes f out of the table.
 func (c *change) takeOut(f *Filed) {
-	for _, w := range f.ways(&c.edit.arena, c.edit.known) {
+	for _, w := range f.ways(c.edit.arena, c.edit.known) {
 		c.count(&w.conditions[0], -1)
 		c.edit.remove(&c.snapshot.table, f, w.conditions)
 	}

@@ -3,18 +3,24 @@ package rule
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 )
 
-// blockSize is how many rules are copied at most when a list changes.
-const blockSize = 256
+// minBlockSize is how many rules a block holds at most in a list of few.
+const minBlockSize = 64
 
 // list is a set of rules by ascending user, then id, in blocks. A change makes
-// a new list that shares all blocks but one, so that a list of a million rules
-// changes as quickly as a short one.
+// a new list that shares all blocks but one.
 type list struct {
 	blocks [][]*Filed
 	count  int
+}
+
+// blockSize is how many rules a block holds at most. A change copies a block and
+// the list of blocks, so the root of how many rules there are makes for the least.
+func (l list) blockSize() int {
+	return max(minBlockSize, 1<<(bits.Len(uint(l.count))/2+1))
 }
 
 // compare orders rules by user, then id.
@@ -45,7 +51,7 @@ func (l list) with(f *Filed) list {
 		return l
 	}
 	b := insert(l.blocks[block], at, f)
-	if len(b) <= blockSize {
+	if len(b) <= l.blockSize() {
 		return list{replace(l.blocks, block, b), l.count + 1}
 	}
 	half := len(b) / 2

@@ -1,34 +1,63 @@
 package rule
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+	"unsafe"
+)
 
 const (
-	pageBits  = 7
+	pageBits  = 6
 	pageSize  = 1 << pageBits
-	leafMin   = 4   // slots of the smallest leaf
-	leafSplit = 256 // keys of the largest; with one more it becomes a page
+	leafMin   = 4  // slots of the smallest leaf
+	leafSplit = 48 // keys of the largest; with one more it becomes a page
 )
 
 // table finds what is filed under the hash of a key. It is a tree of pages of
-// 128 cells, by the highest bits of the hash; a cell holds a page or, as a leaf,
+// 64 cells, by the highest bits of the hash; a cell holds a page or, as a leaf,
 // a small hash table by the lowest bits.
 //
 // What is published is never changed: a change copies the leaf and the pages
-// above it, fourteen kilobytes for a key among a million, so that readers need no
-// locks. Pages and leaves are small because a rule may have hundreds of keys.
+// above it, so that readers need no locks. Pages and leaves are small because a
+// rule may have hundreds of keys, and because the collector's work, which falls
+// to whoever allocates, is what a change waits for longest.
 // Within one edit nothing is copied twice.
 type table struct {
 	root  cell
 	count int
 }
 
-type page struct{ cells [pageSize]cell }
+type page [pageSize]cell
 
+// cell has the size of two words, and leads to slots without a step between:
+// a page of cells that are slices would be more than twice as large.
 type cell struct {
-	page  *page  // nil of a leaf
-	slots []slot // of a leaf; its length is a power of two
-	used  int32
-	edit  uint32 // the edit that made page or slots, and may change it in place
+	at   unsafe.Pointer // to a page, or to the first slot of a leaf; nil of an empty leaf
+	edit uint32         // that made it, and may change it in place
+	used uint16         // slots of a leaf
+	bits uint8          // a leaf has 1 << bits slots
+	kind cellKind
+}
+
+type cellKind uint8
+
+const (
+	cellLeaf cellKind = iota
+	cellPage
+)
+
+func (c *cell) page() *page { return (*page)(c.at) }
+
+// slots are those of a leaf.
+func (c *cell) slots() []slot {
+	if c.at == nil {
+		return nil
+	}
+	return unsafe.Slice((*slot)(c.at), 1<<c.bits)
+}
+
+func leafOf(slots []slot, used uint16, edit uint32) cell {
+	return cell{unsafe.Pointer(unsafe.SliceData(slots)), edit, used, uint8(bits.TrailingZeros(uint(len(slots)))), cellLeaf}
 }
 
 // slot is one key with what is filed under it: a single rule or a node.
@@ -48,25 +77,29 @@ func (t *table) find(hash uint64) *slot { return t.leafOf(hash).find(hash) }
 // leafOf is the leaf that holds a key if the table does.
 func (t *table) leafOf(hash uint64) *cell {
 	c := &t.root
-	for high := hash; c.page != nil; high <<= pageBits {
-		c = &c.page.cells[high>>(64-pageBits)]
+	for high := hash; c.kind == cellPage; high <<= pageBits {
+		c = &c.page()[high>>(64-pageBits)]
 	}
 	return c
 }
 
 func (c *cell) find(hash uint64) *slot {
-	if len(c.slots) == 0 {
+	if c.at == nil {
 		return nil
 	}
-	hash = slotHash(hash)
-	mask := len(c.slots) - 1
+	if s := c.place(slotHash(hash)); s.hash != 0 {
+		return s
+	}
+	return nil
+}
+
+// place is where hash is, or the free slot where it would be.
+func (c *cell) place(hash uint64) *slot {
+	slots := c.slots()
+	mask := len(slots) - 1
 	for i := int(hash>>1) & mask; ; i = (i + 1) & mask {
-		s := &c.slots[i]
-		if s.hash == hash {
+		if s := &slots[i]; s.hash == hash || s.hash == 0 {
 			return s
-		}
-		if s.hash == 0 {
-			return nil
 		}
 	}
 }
@@ -75,10 +108,11 @@ func (c *cell) find(hash uint64) *slot {
 // peeks of many keys before looking for any lets the processor fetch what it
 // has not in its caches at the same time.
 func (c *cell) peek(hash uint64) uint64 {
-	if len(c.slots) == 0 {
+	if c.at == nil {
 		return 0
 	}
-	return c.slots[int(slotHash(hash)>>1)&(len(c.slots)-1)].hash
+	slots := c.slots()
+	return slots[int(slotHash(hash)>>1)&(len(slots)-1)].hash
 }
 
 // change returns the slot of a key for writing within an edit; a free one is
@@ -86,9 +120,9 @@ func (c *cell) peek(hash uint64) uint64 {
 func (t *table) change(hash uint64, edit uint32) *slot {
 	hash = slotHash(hash)
 	c, depth := t.leaf(hash, edit)
-	if s := c.slotOf(hash); s != nil && s.hash == hash {
+	if c.find(hash) != nil {
 		c.own(edit)
-		return c.slotOf(hash)
+		return c.place(hash)
 	}
 	t.count++
 	if c.used >= leafSplit {
@@ -97,134 +131,120 @@ func (t *table) change(hash uint64, edit uint32) *slot {
 	}
 	c.grow(edit)
 	c.used++
-	s := c.slotOf(hash)
+	s := c.place(hash)
 	s.hash = hash
 	return s
 }
 
-// leaf goes down to the cell of a key; pages on the way become those of edit.
-func (t *table) leaf(hash uint64, edit uint32) (leaf *cell, depth uint) {
-	c := &t.root
-	for c.page != nil {
+// leaf goes down to the leaf of a key; pages on the way become those of edit.
+func (t *table) leaf(hash uint64, edit uint32) (c *cell, depth uint) {
+	c = &t.root
+	for ; c.kind == cellPage; depth++ {
 		if c.edit != edit {
-			copied := *c.page
-			c.page, c.edit = &copied, edit
+			copied := *c.page()
+			c.at, c.edit = unsafe.Pointer(&copied), edit
 		}
-		c = &c.page.cells[hash<<(depth*pageBits)>>(64-pageBits)]
-		depth++
+		c = &c.page()[cellAt(hash, depth)]
 	}
 	return c, depth
 }
 
-// slotOf is where hash is, or the free slot where it would be; nil of a leaf
-// without slots.
-func (c *cell) slotOf(hash uint64) *slot {
-	if len(c.slots) == 0 {
-		return nil
-	}
-	mask := len(c.slots) - 1
-	for i := int(hash>>1) & mask; ; i = (i + 1) & mask {
-		if s := &c.slots[i]; s.hash == hash || s.hash == 0 {
-			return s
-		}
-	}
-}
+// cellAt is which cell of a page leads to a key.
+func cellAt(hash uint64, depth uint) uint64 { return hash << (depth * pageBits) >> (64 - pageBits) }
 
-// own makes the slots of a leaf those of edit.
+// own makes a leaf that of edit.
 func (c *cell) own(edit uint32) {
 	if c.edit != edit {
-		c.slots = append([]slot(nil), c.slots...)
-		c.edit = edit
+		*c = leafOf(slices.Clone(c.slots()), c.used, edit)
 	}
 }
 
-// grow makes room for one key more, at most three quarters full.
+// grow makes room in a leaf for one key more, at most three quarters full.
 func (c *cell) grow(edit uint32) {
-	if need := int(c.used) + 1; need*4 > len(c.slots)*3 {
-		c.rehash(max(leafMin, 2*len(c.slots)), edit)
-		return
+	switch size := len(c.slots()); {
+	case size == 0:
+		*c = leafOf(make([]slot, leafMin), 0, edit)
+	case int(c.used+1)*4 > size*3:
+		*c = c.without(0, 2*size, edit)
+	default:
+		c.own(edit)
 	}
-	c.own(edit)
 }
 
-func (c *cell) rehash(size int, edit uint32) {
-	old := c.slots
-	c.slots, c.edit = make([]slot, size), edit
-	for i := range old {
-		if old[i].hash != 0 {
-			*c.slotOf(old[i].hash) = old[i]
+// without is a leaf of some number of slots that has all keys but one.
+func (c *cell) without(hash uint64, size int, edit uint32) cell {
+	made := leafOf(make([]slot, size), 0, edit)
+	for _, s := range c.slots() {
+		if s.hash != 0 && s.hash != hash {
+			*made.place(s.hash) = s
+			made.used++
 		}
 	}
+	return made
 }
 
 // split makes a page of a leaf.
 func (c *cell) split(edit uint32, depth uint) {
-	old := c.slots
-	*c = cell{page: new(page), edit: edit}
-	var counts [pageSize]int32
-	index := func(hash uint64) uint64 { return hash << (depth * pageBits) >> (64 - pageBits) }
+	var counts [pageSize]uint16
+	old := c.slots()
 	for i := range old {
 		if old[i].hash != 0 {
-			counts[index(old[i].hash)]++
+			counts[cellAt(old[i].hash, depth)]++
 		}
 	}
-	for i := range c.page.cells {
-		if n := counts[i]; n > 0 {
-			c.page.cells[i] = cell{slots: make([]slot, leafSize(n)), used: n, edit: edit}
+	p := new(page)
+	for i, n := range counts {
+		if n > 0 {
+			p[i] = leafOf(make([]slot, leafSize(n)), n, edit)
 		}
 	}
 	for i := range old {
 		if hash := old[i].hash; hash != 0 {
-			*c.page.cells[index(hash)].slotOf(hash) = old[i]
+			*p[cellAt(hash, depth)].place(hash) = old[i]
 		}
 	}
+	*c = cell{at: unsafe.Pointer(p), edit: edit, kind: cellPage}
 }
 
 // leafSize is how many slots hold n keys and are at most three quarters full.
-func leafSize(n int32) int {
-	return max(leafMin, 1<<bits.Len32(uint32(n)*4/3))
+func leafSize(n uint16) int {
+	return max(leafMin, 1<<bits.Len16(n*4/3))
 }
 
 // drop takes out a key whose slot is empty.
 func (t *table) drop(hash uint64, edit uint32) {
 	hash = slotHash(hash)
 	c, _ := t.leaf(hash, edit)
-	if s := c.slotOf(hash); s == nil || s.hash != hash {
+	if c.find(hash) == nil {
 		return
 	}
 	t.count--
-	c.used--
-	old := c.slots
-	c.slots, c.edit = nil, edit
-	if c.used == 0 {
+	left, size := c.used-1, 1<<c.bits
+	if int(left)*4 < size {
+		size = leafSize(left)
+	}
+	if left == 0 {
+		*c = cell{}
 		return
 	}
-	size := len(old)
-	if int(c.used)*4 < size {
-		size = leafSize(c.used)
-	}
-	c.slots = make([]slot, size)
-	for i := range old {
-		if h := old[i].hash; h != 0 && h != hash {
-			*c.slotOf(h) = old[i]
-		}
-	}
+	*c = c.without(hash, size, edit)
 }
 
 // each visits all slots until visit returns false.
 func (t *table) each(visit func(*slot) bool) { t.root.each(visit) }
 
 func (c *cell) each(visit func(*slot) bool) bool {
-	if c.page != nil {
-		for i := range c.page.cells {
-			if !c.page.cells[i].each(visit) {
+	if c.kind == cellPage {
+		for i := range c.page() {
+			if !c.page()[i].each(visit) {
 				return false
 			}
 		}
 		return true
 	}
-	for i := range c.slots {
-		if c.slots[i].hash != 0 && !visit(&c.slots[i]) {
+	slots := c.slots()
+	for i := range slots {
+		if slots[i].hash != 0 && !visit(&slots[i]) {
 			return false
 		}
 	}

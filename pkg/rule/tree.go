@@ -28,7 +28,7 @@ type edit struct {
 	known  *measured
 	inner  *innerFilter
 	path   []uint64 // the conditions down to where the edit is at work
-	arena  arena    // of rules that are filed already
+	arena  *arena   // of rules that are filed already
 }
 
 // insert files f under the conditions of a way, of which the path is done.
@@ -71,7 +71,7 @@ func (f *Filed) isLong() bool { return f.several || len(f.program) > maxShort }
 // insertAlong files a rule at the end of the path, by all its ways that go
 // along it.
 func (e *edit) insertAlong(n *treeNode, f *Filed) {
-	for _, w := range f.ways(&e.arena, e.known) {
+	for _, w := range f.ways(e.arena, e.known) {
 		if w.goesAlong(e.path) {
 			e.insertNode(n, f, w)
 		}
