@@ -6,7 +6,7 @@ import { Icon, Logo, type IconName } from "./parts/Icon";
 import { Notices } from "./parts/Notices";
 import { addressOf, parameters, view, type View } from "./route";
 import { watchRules } from "./rules";
-import { logOut, may, me, trouble } from "./session";
+import { entering, logOut, may, me, trouble, tryNow } from "./session";
 import { watchStatus } from "./status";
 import { complain, Toasts } from "./toast";
 import { Access } from "./views/Access";
@@ -33,7 +33,8 @@ function Starting() {
           <>
             <h1>{failure.status === 503 ? "Down for maintenance" : "Not reached"}</h1>
             <p>{failure.message}</p>
-            <p class="quiet">This page tries again by itself.</p>
+            <p class="quiet">{entering.value ? "Your login link is not used up: this page tries it again by itself." : "This page tries again by itself."}</p>
+            <button onClick={tryNow}>Try now</button>
           </>
         )}
       </div>

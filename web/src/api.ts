@@ -185,7 +185,7 @@ export function whenUnauthorized(f: () => void) {
 }
 
 /** failureOf reads an answer that is not 2xx. */
-export async function failureOf(response: Response): Promise<Failure> {
+async function failureOf(response: Response): Promise<Failure> {
   const retry = Number(response.headers.get("Retry-After")) || 0;
   let failure = new Failure(response.status, "unknown", `The server answered ${response.status}.`, [], retry);
   try {
@@ -194,7 +194,6 @@ export async function failureOf(response: Response): Promise<Failure> {
   } catch {
     // Something in between has answered, such as a proxy without a server behind it.
   }
-  if (failure.status === 401) onUnauthorized();
   return failure;
 }
 
@@ -207,8 +206,11 @@ export async function request(path: string, options: RequestInit): Promise<Respo
     if (options.signal?.aborted) throw error;
     throw new Failure(0, "offline", "The server cannot be reached.");
   }
-  if (!response.ok) throw await failureOf(response);
-  return response;
+  if (response.ok) return response;
+  const failure = await failureOf(response);
+  // To be refused at the door is no end of the session that one may have.
+  if (failure.status === 401 && path !== "/v1/session") onUnauthorized();
+  throw failure;
 }
 
 /** call asks the API and opens its envelope. */

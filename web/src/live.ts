@@ -2,6 +2,7 @@
 
 import { batch, computed, signal } from "@preact/signals";
 import { Failure, get, query, type Change, type Gap, type Match, type PageSummary } from "./api";
+import { Rest } from "./lib/rest";
 import { follow, type ServerEvent } from "./lib/sse";
 import * as streams from "./lib/stream";
 
@@ -32,7 +33,7 @@ const shortest = 1000;
 const longest = 15_000;
 
 let running: AbortController | null = null;
-let wake: (() => void) | null = null;
+const rest = new Rest();
 
 /** open reads the newest matches of a tag and follows what comes, until close. */
 export function open(tag: string | null) {
@@ -61,7 +62,7 @@ async function run(tag: string | null, signal: AbortSignal) {
     const watch = whileSeen(signal);
     try {
       await connect(tag, place, watch.signal);
-      await rest(shortest, signal); // the server has ended it, as one that stops does
+      await rest.of(shortest, signal); // the server has ended it, as one that stops does
     } catch (error) {
       if (signal.aborted) return;
       if (watch.signal.aborted) {
@@ -73,7 +74,7 @@ async function run(tag: string | null, signal: AbortSignal) {
       // A place that the server does not know, as after a move to another store: begin anew.
       if (error instanceof Failure && (error.code === "bad_cursor" || error.status === 410)) read.value = false;
       if (error instanceof Failure && error.status === 401) return;
-      await rest(delay(error, place.failures), signal);
+      await rest.of(delay(error, place.failures), signal);
     } finally {
       watch.done();
     }
@@ -162,23 +163,8 @@ export async function loadOlder() {
   }
 }
 
-/** rest waits, or until something says that trying again is worth while. */
-function rest(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    const timer = setTimeout(end, ms);
-    function end() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      if (wake === end) wake = null;
-      done();
-    }
-    wake = end;
-    signal.addEventListener("abort", end);
-  });
-}
-
 /** retry tries again now. */
-export const retry = () => wake?.();
+export const retry = () => rest.wake();
 addEventListener("online", retry);
 
 // A page that nobody has looked at for a while lets its connection go, and goes on
