@@ -521,15 +521,27 @@ func (m *memory) AddLogin(_ context.Context, hash [32]byte, user int64, expires 
 	return m.down
 }
 
-func (m *memory) TakeLogin(_ context.Context, hash [32]byte) (int64, error) {
+func (m *memory) TakeLogin(ctx context.Context, hash [32]byte, session auth.Token) (auth.Token, error) {
+	user, err := m.takeLogin(hash)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	session.User = user
+	return m.AddToken(ctx, session)
+}
+
+func (m *memory) takeLogin(hash [32]byte) (user int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.down != nil {
+		return 0, m.down
+	}
 	login, ok := m.logins[hash]
 	delete(m.logins, hash)
 	if !ok || !login.ExpiresAt.After(m.now()) {
-		return 0, cmp.Or(m.down, auth.ErrUnknownLogin)
+		return 0, auth.ErrUnknownLogin
 	}
-	return login.User, m.down
+	return login.User, nil
 }
 
 // neighbours fakes the buffer and the stages' signs of life.

@@ -11,9 +11,10 @@ import (
 
 // LoginStore keeps the codes of login links.
 type LoginStore interface {
-	// TakeLogin uses up the code with this hash and gives its user.
+	// TakeLogin uses up the code with this hash and stores the session of its
+	// user, both or neither.
 	// Errors: auth.ErrUnknownLogin when it is unknown, used or expired.
-	TakeLogin(ctx context.Context, hash [32]byte) (user int64, err error)
+	TakeLogin(ctx context.Context, hash [32]byte, session auth.Token) (auth.Token, error)
 }
 
 // logIn serves POST /v1/session: a login code, or a token, for a cookie.
@@ -43,18 +44,13 @@ func (a *API) logInByCode(w http.ResponseWriter, r *http.Request, text string) e
 	if err != nil {
 		return unknownLogin()
 	}
-	user, err := a.store.TakeLogin(r.Context(), code.Hash())
+	secret := auth.NewSession()
+	session, err := a.store.TakeLogin(r.Context(), code.Hash(), auth.Token{
+		Hash: secret.Hash(), Hint: secret.Hint(), Scopes: scopes, ExpiresAt: a.now().Add(auth.SessionLifetime).UTC(),
+	})
 	if errors.Is(err, auth.ErrUnknownLogin) {
 		return unknownLogin()
 	}
-	if err != nil {
-		return err
-	}
-	secret := auth.NewSession()
-	session, err := a.store.AddToken(r.Context(), auth.Token{
-		User: user, Hash: secret.Hash(), Hint: secret.Hint(), Scopes: scopes,
-		ExpiresAt: a.now().Add(auth.SessionLifetime).UTC(),
-	})
 	if err != nil {
 		return err
 	}

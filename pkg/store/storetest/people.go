@@ -204,13 +204,36 @@ func testLogins(sc scene) {
 		if err := s.AddLogin(t.Context(), hash, ann.ID, test.expires); err != nil {
 			t.Fatalf("AddLogin: %v", err)
 		}
-		for _, want := range test.want {
-			user, err := s.TakeLogin(t.Context(), hash)
-			if !errors.Is(err, want) || err == nil && user != ann.ID {
-				t.Errorf("%s: TakeLogin: got %d, %v, want error %v", test.name, user, err, want)
+		for j, want := range test.want {
+			session := auth.Token{Hash: sha256.Sum256(fmt.Append(nil, w.prefix, i, j)), Hint: "rfs_ab", Scopes: auth.Read}
+			got, err := s.TakeLogin(t.Context(), hash, session)
+			wantError(t, test.name+": TakeLogin", err, want)
+			if err != nil {
+				_, err := s.TokenByHash(t.Context(), session.Hash)
+				wantError(t, test.name+": TokenByHash of a session that was refused", err, auth.ErrUnknownToken)
+				continue
+			}
+			kept, err := s.TokenByHash(t.Context(), session.Hash)
+			if diff := cmp.Diff(kept, got); err != nil || diff != "" || got.User != ann.ID || got.Scopes != session.Scopes {
+				t.Errorf("%s: TakeLogin gave %+v, and kept is %v (-kept +given):\n%s", test.name, got, err, diff)
 			}
 		}
 	}
+	testHalfLogin(sc, w.prefix, ann.ID)
+}
+
+// testHalfLogin: a code whose session cannot be stored is good still.
+func testHalfLogin(sc scene, prefix string, user int64) {
+	t, s := sc.T, sc.store
+	code, taken, free := sha256.Sum256([]byte(prefix+"code")), sha256.Sum256([]byte(prefix+"taken")), sha256.Sum256([]byte(prefix+"free"))
+	_, err := s.AddToken(t.Context(), auth.Token{User: user, Hash: taken})
+	wantError(t, "AddToken", err, nil)
+	wantError(t, "AddLogin", s.AddLogin(t.Context(), code, user, time.Now().Add(time.Hour)), nil)
+	if got, err := s.TakeLogin(t.Context(), code, auth.Token{Hash: taken}); err == nil {
+		t.Errorf("TakeLogin stored a session under the hash of another token: %+v", got)
+	}
+	_, err = s.TakeLogin(t.Context(), code, auth.Token{Hash: free})
+	wantError(t, "TakeLogin after one that failed", err, nil)
 }
 
 func testRules(sc scene) {

@@ -110,13 +110,18 @@ func one(res sql.Result, err error) error {
 	return err
 }
 
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // list reads all rows of a query.
-func list[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func list[T any](ctx context.Context, db querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	return listUpTo(ctx, db, 0, scan, query, args...)
 }
 
 // listUpTo makes room for a number of rows at once.
-func listUpTo[T any](ctx context.Context, db *sql.DB, room int, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+func listUpTo[T any](ctx context.Context, db querier, room int, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

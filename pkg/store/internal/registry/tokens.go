@@ -152,28 +152,40 @@ func (r *Registry) AddLogin(ctx context.Context, hash [32]byte, user int64, expi
 	return r.wrap("add login", err)
 }
 
-// TakeLogin uses up the code with this hash and gives its user.
+// TakeLogin uses up the code with this hash and stores the session of its user:
+// both, or neither, so that a code is good still where the store was away. It
+// gives the session back with its user, id, number and time.
 //
 // Errors: auth.ErrUnknownLogin when it is unknown, used or expired.
-func (r *Registry) TakeLogin(ctx context.Context, hash [32]byte) (user int64, err error) {
-	err = r.tx(ctx, "take login", func(tx *sql.Tx) error {
+func (r *Registry) TakeLogin(ctx context.Context, hash [32]byte, session auth.Token) (auth.Token, error) {
+	taken := false
+	err := r.tx(ctx, "take login", func(tx *sql.Tx) error {
 		// The deletion decides who of two takers was first.
 		var valid bool
 		err := tx.QueryRowContext(ctx,
-			"SELECT user_id, expires_at > "+r.dialect.Clock+" FROM logins WHERE hash = ?", hash[:]).Scan(&user, &valid)
+			"SELECT user_id, expires_at > "+r.dialect.Clock+" FROM logins WHERE hash = ?", hash[:]).Scan(&session.User, &valid)
 		if err != nil {
 			return err
 		}
-		if err := one(tx.ExecContext(ctx, "DELETE FROM logins WHERE hash = ?", hash[:])); err != nil {
+		if err := one(tx.ExecContext(ctx, "DELETE FROM logins WHERE hash = ?", hash[:])); err != nil || !valid {
 			return err
 		}
-		if !valid {
-			user = 0
+		n, err := r.number(ctx, tx, "tokens", 1)
+		if err != nil {
+			return err
 		}
-		return nil
+		if err := r.addToken(ctx, tx, &session, n); err != nil {
+			return err
+		}
+		// Read before the commit, behind which nothing may fail.
+		tokens, err := list(ctx, tx, scanToken, "SELECT "+tokenColumns+" FROM tokens WHERE hash = ?", session.Hash[:])
+		if err == nil && len(tokens) == 1 {
+			session, taken = tokens[0], true
+		}
+		return err
 	})
-	if errors.Is(err, event.ErrNotFound) || err == nil && user == 0 {
-		return 0, auth.ErrUnknownLogin
+	if errors.Is(err, event.ErrNotFound) || err == nil && !taken {
+		return auth.Token{}, auth.ErrUnknownLogin
 	}
-	return user, err
+	return session, err
 }
