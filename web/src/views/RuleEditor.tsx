@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { call, Failure, isAbort, messageOf, type Explanation, type Mistake, type Preview, type Rule, type RuleDraft, type Verdict } from "../api";
+import { call, Failure, messageOf, type Explanation, type Mistake, type Preview, type Rule, type RuleDraft, type Verdict } from "../api";
 import { brief, count, many, percent } from "../lib/number";
+import { persist } from "../lib/persist";
 import { PostCard } from "../parts/PostCard";
 import { RuleField } from "../parts/RuleField";
 import { Explained } from "../parts/Why";
@@ -48,9 +49,7 @@ function useCheck(value: string, id: string | undefined) {
       const { data: preview } = await call<Preview>("POST", "/v1/rules/preview", { value }, end.signal);
       checked.value = { value, verdict, preview, failure: "" };
     };
-    look().catch((error) => {
-      if (!isAbort(error)) checked.value = { ...checked.value, value, failure: messageOf(error) };
-    });
+    void persist(look, (error) => (checked.value = { ...checked.value, value, failure: messageOf(error) }), end.signal);
     return () => end.abort();
   }, [value, id]);
   return checked;
@@ -180,9 +179,7 @@ function TryOut({ value }: { value: string }) {
       await rest(checkAfter, end.signal);
       answer.value = (await call<Explanation>("POST", "/v1/rules/explain", { value, event: eventOf(mine) }, end.signal)).data;
     };
-    ask().catch((error) => {
-      if (!isAbort(error)) wrong.value = messageOf(error);
-    });
+    void persist(ask, (error) => (wrong.value = messageOf(error)), end.signal);
     return () => end.abort();
   }, [mine, value]);
   return (
