@@ -1,6 +1,7 @@
 // Small charts, drawn here: a path and some bars are less than any library, take
 // the page's own colours, and are read out as a sentence.
 
+import { Fragment } from "preact";
 import { brief, count } from "../lib/number";
 import { clock } from "../lib/time";
 
@@ -26,21 +27,22 @@ export interface Point {
 const width = 300;
 const height = 80;
 
-/** lineOf is the path of some points; where there is none, it is interrupted. */
-export function lineOf(points: Point[], from: number, to: number, most: number): string {
-  let path = "";
-  let pen = false;
-  for (const { at, value } of points) {
-    if (value === null) {
-      pen = false;
-      continue;
-    }
+/** pathsOf draws some points: a line through those in a row, interrupted where there is none, and dots for those alone. */
+export function pathsOf(points: Point[], from: number, to: number, most: number): { line: string; dots: string } {
+  const place = (at: number, value: number) => {
     const x = ((at - from) / Math.max(1, to - from)) * width;
     const y = height - (Math.min(value, most) / most) * (height - 4) - 2;
-    path += `${pen ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-    pen = true;
+    return `${x.toFixed(1)} ${y.toFixed(1)}`;
+  };
+  const strokes: string[][] = [[]];
+  for (const { at, value } of points) {
+    if (value === null) strokes.push([]);
+    else strokes.at(-1)!.push(place(at, value));
   }
-  return path;
+  return {
+    line: strokes.filter((s) => s.length > 1).map((s) => "M" + s.join("L")).join(""),
+    dots: strokes.filter((s) => s.length === 1).map((s) => `M${s[0]}h0`).join(""),
+  };
 }
 
 /** ceiling is a round number that all values are below. */
@@ -70,8 +72,8 @@ export function Lines({ title, unit, series, from, to, format = brief }: { title
       <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={`${title}, now: ${said}; at most ${format(most)} ${unit} shown`}>
         {[0.25, 0.5, 0.75].map((y) => <line key={y} class="rule-line" x1="0" x2={width} y1={height * y} y2={height * y} />)}
         {series.map((s, i) => {
-          const path = lineOf(s.points, from, to, most);
-          return <path key={s.name} class={`s${i}`} d={path} />;
+          const { line, dots } = pathsOf(s.points, from, to, most);
+          return <Fragment key={s.name}><path class={`s${i}`} d={line} /><path class={`s${i} alone`} d={dots} /></Fragment>;
         })}
       </svg>
       <p class="axis small quiet" aria-hidden="true"><span>{clock(new Date(from))}</span><span>0 to {format(most)} {unit}</span><span>{clock(new Date(to))}</span></p>
