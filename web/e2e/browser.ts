@@ -46,9 +46,8 @@ export async function context(browser: Browser, look: Partial<Look> = {}): Promi
   return c;
 }
 
-/** errors collects what the page complains of: failed scripts, and what its policy refused. */
-export function errors(page: Page): string[] {
-  const all: string[] = [];
+/** errors collects what the page complains of, beside what others did: failed scripts, and what its policy refused. */
+export function errors(page: Page, all: string[] = []): string[] {
   page.on("pageerror", (error) => all.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error" && !/Failed to load resource|net::ERR/.test(message.text())) all.push(message.text());

@@ -3,8 +3,8 @@
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { context, errors, launch, looks } from "./browser";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { context, errors, launch, looks, type Look } from "./browser";
 import { freePort, patience, Pipeline, until } from "./pipeline";
 import { hostile } from "./posts";
 
@@ -24,6 +24,7 @@ afterAll(async () => {
   await pipeline?.end();
 });
 beforeEach(async () => {
+  complaints = [];
   open = await context(browser);
   page = await newPage(open);
 });
@@ -36,19 +37,31 @@ afterEach(async ({ task }) => {
 async function newPage(c: BrowserContext): Promise<Page> {
   const p = await c.newPage();
   p.setDefaultTimeout(patience);
-  complaints = errors(p);
+  errors(p, complaints);
   return p;
 }
 
-/** logIn logs in with the user's token, by the form. */
-async function logIn(base = pipeline.base) {
-  await page.goto(base);
-  await page.getByLabel("Login link or token").fill(pipeline.token);
-  await page.getByRole("button", { name: "Log in" }).click();
-  await page.getByText("Live", { exact: true }).waitFor();
+/** another is a page of a browser of its own, beside the one that the test begins with. */
+async function another(look: Partial<Look> = {}): Promise<Page> {
+  const c = await context(browser, look);
+  onTestFinished(() => c.close());
+  return newPage(c);
 }
 
-const article = (text: string): Locator => page.getByRole("article").filter({ hasText: text });
+/** fillIn logs in by the form, with the user's token or another. */
+async function fillIn(p: Page, secret = pipeline.token) {
+  await p.getByLabel("Login link or token").fill(secret);
+  await p.getByRole("button", { name: "Log in" }).click();
+}
+
+async function logIn(base = pipeline.base) {
+  await page.goto(base);
+  await fillIn(page);
+  await live(page);
+}
+
+const live = (p: Page) => p.getByText("Live", { exact: true }).waitFor();
+const article = (text: string, p = page): Locator => p.getByRole("article").filter({ hasText: text });
 const go = (view: string) => page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
 
 /** shot keeps a picture of a step. */
@@ -272,6 +285,132 @@ test("the api is killed and started again: the page says so, recovers, and misse
   }
 });
 
+test("the api is paused: every page says so, goes on by itself, misses nothing and doubles nothing", async () => {
+  const [before, doomed] = [unique("before"), unique("doomed")];
+  const first = pipeline.post({ text: `coffee ${before}` });
+  const second = pipeline.post({ text: `coffee ${doomed}` });
+  await pipeline.kept(doomed);
+  await logIn();
+  await article(doomed).waitFor();
+  const reader = await another(looks["phone-dark"]);
+  const { token } = await pipeline.ask<{ token: string }>("POST", "/v1/tokens", { scopes: ["read"] });
+  await reader.goto(pipeline.base);
+  await fillIn(reader, token);
+  await live(reader);
+  const [link, plainLink] = [await pipeline.login("read,write,admin"), await pipeline.login("read,write")];
+
+  const matches = await pipeline.matched();
+  await pipeline.pause("api", "moving the disk");
+  onTestFinished(() => pipeline.resume("api").then(() => {}));
+  await reader.getByText("Down for maintenance.").waitFor();
+  // Who may look at the pipeline is told who paused it, since when, until when and why.
+  await page.getByText("The api is paused").waitFor();
+  await page.getByText("Maintenance", { exact: true }).waitFor();
+  expect(await page.locator(".notices").innerText()).toMatch(/^The api is paused by \S.* since \d\d:\d\d until .*\d\d:\d\d: moving the disk\. Nobody gets posts/);
+  expect(await reader.locator(".notices").innerText()).toContain("Nothing is lost");
+  expect(await article(before).count()).toBe(1); // what was read stays to be read
+  await shot("paused-1-an-admin-who-reads");
+  await reader.screenshot({ path: `${shots}/paused-2-a-reader.png` });
+
+  // Pages that are opened meanwhile: an admin's, a reader's, a stranger's, and two by a link.
+  const admin = await open.newPage();
+  errors(admin, complaints);
+  await admin.goto(pipeline.base);
+  await admin.getByText("Logged in as an admin").waitFor();
+  await admin.getByText("The api is paused").waitFor();
+  await admin.screenshot({ path: `${shots}/paused-3-an-admin-who-comes.png` });
+  const late = await reader.context().newPage();
+  errors(late, complaints);
+  await late.goto(pipeline.base);
+  await late.getByRole("heading", { name: "Down for maintenance" }).waitFor();
+  await late.screenshot({ path: `${shots}/paused-4-a-reader-who-comes.png` });
+  const stranger = await another();
+  await stranger.goto(pipeline.base);
+  await fillIn(stranger, token);
+  const linked = await another(looks["phone-light"]);
+  await linked.goto(link);
+  const plain = await another();
+  await plain.goto(plainLink);
+  for (const p of [stranger, linked, plain]) await p.getByRole("heading", { name: "Down for maintenance" }).waitFor();
+  expect(linked.url()).toBe(pipeline.base + "/");
+  await linked.getByText("The api is paused").waitFor();
+  await linked.screenshot({ path: `${shots}/paused-5-who-came-by-a-link.png` });
+
+  const missed = [unique("missed"), unique("missed"), unique("missed")];
+  pipeline.delete(second);
+  pipeline.post({ id: first.slice("test:".length), text: `coffee ${before} edited`, version: "2" });
+  for (const word of missed) pipeline.post({ text: `coffee ${word}` });
+  await until("three matches more", async () => (await pipeline.matched()) >= matches + missed.length);
+  for (const word of [...missed, `${before} edited`]) expect(await article(word).count()).toBe(0);
+
+  await pipeline.resume("api");
+  for (const p of [page, reader]) {
+    await p.getByRole("button", { name: "3 new posts" }).click();
+    await live(p);
+    await article(doomed, p).waitFor({ state: "detached" });
+    expect(await p.getByText("maintenance").count()).toBe(0);
+    expect(await p.getByText("The api is paused").count()).toBe(0);
+  }
+  await admin.getByText("Logged in as me").waitFor();
+  for (const p of [admin, late, stranger, linked, plain]) await live(p);
+  for (const p of [page, reader, admin, late, stranger, linked, plain]) {
+    for (const word of [...missed, `${before} edited`]) {
+      await article(word, p).first().waitFor();
+      expect(await article(word, p).count()).toBe(1);
+    }
+    expect(await article(doomed, p).count()).toBe(0);
+  }
+});
+
+test("a login link waits for a server that is away, and is used up once", async () => {
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
+  let api = await pipeline.api(port);
+  onTestFinished(() => api.kill());
+  const link = await pipeline.login("read,write", base);
+  const code = /rfc_\w+/.exec(link)![0];
+  const sent: string[] = [];
+  open.on("request", (r) => sent.push(`${r.method()} ${r.url()} ${JSON.stringify(r.headers())}`));
+  const stored = () => page.evaluate("JSON.stringify([document.cookie, document.title, localStorage, sessionStorage])");
+
+  const holder = await pipeline.hold();
+  onTestFinished(() => holder.end());
+  await page.goto(link);
+  await page.getByRole("heading", { name: "Down for maintenance" }).waitFor();
+  await page.getByText("Your login link is not used up").waitFor();
+  await shot("link-waits-for-the-store");
+  expect(page.url()).toBe(link); // a reload finds it
+  await page.reload();
+  await page.getByText("Your login link is not used up").waitFor();
+  await api.kill();
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.getByText("The server cannot be reached").waitFor();
+  await page.getByText("Your login link is not used up").waitFor();
+  expect(await stored()).not.toContain(code);
+  await holder.end();
+  const logs = api.printed;
+  api = await pipeline.api(port);
+  await live(page);
+
+  expect(page.url()).toBe(base + "/");
+  const { entries } = await (await open.newCDPSession(page)).send("Page.getNavigationHistory");
+  expect(entries.map((e) => e.url)).toEqual(["about:blank", base + "/"]);
+  expect(await stored()).not.toContain(code);
+  expect(sent.filter((s) => s.includes("/v1/session")).length).toBeGreaterThan(2);
+  expect(sent.filter((s) => s.includes(code) || /referer/i.test(s))).toEqual([]);
+  expect(logs + api.printed).toContain("/v1/session");
+  expect(logs + api.printed).not.toContain(code);
+
+  // Once is once: here one stays who one was, elsewhere nobody gets in by it.
+  await page.evaluate((hash) => (location.hash = hash), code);
+  await page.getByText("You are still logged in as me").waitFor();
+  expect(page.url()).toBe(base + "/");
+  const other = await another();
+  await other.goto(link);
+  await other.getByText("unknown, used or older than 10 minutes").waitFor();
+  expect(other.url()).toBe(base + "/");
+});
+
 test("the filter is paused with a reason, which is said, and goes on", async ({ onTestFinished }) => {
   onTestFinished(() => pipeline.ask("POST", "/v1/stages/filter/resume").then(() => {}));
   await logIn();
@@ -293,6 +432,32 @@ test("the filter is paused with a reason, which is said, and goes on", async ({ 
   await page.getByRole("button", { name: "Resume the filter" }).click();
   await page.getByText("The filter is paused").waitFor({ state: "detached" });
   await pipeline.kept(word);
+});
+
+test("what belongs together stands in line", async () => {
+  await logIn();
+  await page.goto(pipeline.base + "/#/rules?new=1");
+  const top = async (text: string) => (await page.getByText(text, { exact: true }).boundingBox())!.y;
+  expect(await top("Tag")).toBeCloseTo(await top("What it does"), 0);
+
+  const word = unique("wrapped");
+  pipeline.post({ text: `coffee ${word}`, author: { id: "u9", handle: "somebody.with.a.long.name.example", name: "Wrapped" } });
+  await pipeline.kept(word);
+  const narrow = await another(looks["phone-light"]);
+  await narrow.goto(pipeline.base);
+  await fillIn(narrow);
+  await article(word, narrow).waitFor();
+  // The handle takes a line; what begins the next stands below it, and no dot is left at the end of one.
+  const lines = await article(word, narrow).locator(".where > span").evaluateAll((spans) => spans.map((s) => {
+    const { left, top } = s.getBoundingClientRect();
+    return { left: left + parseFloat(getComputedStyle(s).paddingLeft), top, after: getComputedStyle(s, "::after").content };
+  }));
+  const name = (await article(word, narrow).locator(".who").boundingBox())!.x;
+  const begin = lines.filter((l, i) => i === 0 || l.top > lines[i - 1]!.top);
+  expect(begin.length).toBe(2);
+  for (const { left } of begin) expect(left).toBeCloseTo(name, 0);
+  expect(lines.map((l) => l.after)).toEqual(lines.map(() => "none"));
+  await narrow.screenshot({ path: `${shots}/phone-wrapped.png` });
 });
 
 describe("rules", () => {
@@ -326,6 +491,43 @@ describe("rules", () => {
     await page.getByLabel("Try it on a text of your own").fill("tea without it");
     await page.getByText("It does not match this post").waitFor();
     expect(await page.locator(".tryout u").allTextContents()).toEqual([`☕`, word]);
+  });
+
+  test("are previewed when other previews of the same user are done, with no word of it", async () => {
+    const own = await Pipeline.start();
+    onTestFinished(() => own.end());
+    // So much to look at that a preview takes a while; they are too many for the rule that keeps them.
+    for (let i = 0; i < 1500; i++) own.post({ text: `coffee number ${i}, and nothing else to speak of. `.repeat(60) });
+    own.post({ text: "a kitten at last" });
+    await own.kept("a kitten at last");
+    await page.goto(own.base);
+    await fillIn(page, own.token);
+    await live(page);
+    await page.goto(own.base + "/#/rules?new=1");
+    let refused = 0;
+    page.on("response", (r) => {
+      if (r.url().endsWith("/v1/rules/preview") && r.status() === 429) refused++;
+    });
+    // Other tabs, which want more than the server bears.
+    let wanted = true;
+    const others = Array.from({ length: 20 }, async () => {
+      while (wanted) await own.ask("POST", "/v1/rules/preview", { value: "/([a-z ]{1,30}){10}zzz/" }).catch(() => {});
+    });
+    try {
+      await until("no turn for the page", async () => {
+        const answered = page.waitForResponse(/rules.preview$/);
+        const field = page.getByLabel("Rule", { exact: true });
+        await field.fill((await field.inputValue()) === "kitten last" ? "last kitten" : "kitten last");
+        await answered;
+        return refused > 0;
+      });
+      expect(await page.locator(".editor .wrong").count()).toBe(0);
+    } finally {
+      wanted = false;
+      await Promise.all(others);
+    }
+    await page.locator(".sample", { hasText: "a kitten at last" }).waitFor();
+    expect(await page.locator(".editor .wrong").count()).toBe(0);
   });
 
   test("that mean the same as another are refused with a reason", async () => {

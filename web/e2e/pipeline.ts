@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { request } from "node:http";
 import { promisify } from "node:util";
 
+const root = resolve(import.meta.dirname, "../..");
 const bin = resolve(import.meta.dirname, process.env.BIN ?? "../../bin");
 
 /** patience bounds every wait; the machine may be busy, and no test waits for it to pass. */
@@ -22,8 +23,8 @@ export class Running {
   private readonly ended: Promise<void>;
   private readonly child: ChildProcess;
 
-  constructor(binary: string, args: string[]) {
-    this.child = spawn(join(bin, binary), args, { env: environ, stdio: ["pipe", "pipe", "pipe"] });
+  constructor(binary: string, args: string[], cwd?: string) {
+    this.child = spawn(binary === "go" ? binary : join(bin, binary), args, { env: environ, stdio: ["pipe", "pipe", "pipe"], cwd });
     for (const out of [this.child.stdout!, this.child.stderr!]) out.on("data", (chunk) => (this.printed += chunk));
     this.ended = new Promise((done) => this.child.on("close", () => done()));
     this.child.stdin!.on("error", () => {}); // it was killed
@@ -44,6 +45,12 @@ export class Running {
 
   async kill() {
     this.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  /** end closes what it reads, and waits until it has ended by itself. */
+  async end() {
+    this.child.stdin!.end();
     await this.ended;
   }
 }
@@ -144,7 +151,27 @@ export class Pipeline {
 
   /** dead leaves dead letters of posts with these texts, and one that is damaged. */
   async dead(...texts: string[]) {
-    await promisify(execFile)("go", ["run", "./web/e2e/dead", `${this.data}/store.db`, ...texts], { cwd: resolve(import.meta.dirname, "../..") });
+    await promisify(execFile)("go", ["run", "./web/e2e/dead", `${this.data}/store.db`, ...texts], { cwd: root });
+  }
+
+  /** pause pauses a stage as an operator does, for an hour, and resume lets it go on. */
+  pause = (stage: string, reason: string) => this.run("pause", stage, "--reason", reason, "--for", "1h", "--data", this.data);
+  resume = (stage: string) => this.run("resume", stage, "--data", this.data);
+
+  /** login makes a link that logs in, as an operator does. */
+  login = async (scope: string, base = this.base) => /http:\S+/.exec(await this.run("login", "me", "--scope", scope, "--url", base, "--data", this.data))![0];
+
+  /** hold takes the store away from all who write, until its end. */
+  async hold(): Promise<Running> {
+    const holder = new Running("go", ["run", "./web/e2e/hold", `${this.data}/store.db`], root);
+    await holder.find(/held/);
+    return holder;
+  }
+
+  /** matched is how many matches the filter has kept since it was started; it tells that to a paused api too. */
+  async matched(): Promise<number> {
+    const { stages } = await this.ask<{ stages: { stage: string; totals: Record<string, number> | null }[] }>("GET", "/v1/status");
+    return stages.find((s) => s.stage === "filter")?.totals?.matches ?? 0;
   }
 
   /** delete hands the deletion of a post to the stream. */
@@ -154,7 +181,7 @@ export class Pipeline {
 
   /** api starts a process of the api alone on the same store, to be killed and started again. */
   async api(port: number): Promise<Running> {
-    const api = new Running("riffle-api", ["--store", `sqlite:${this.data}/store.db`, "--listen", `127.0.0.1:${port}`, "--debug-listen", "off", "--state", this.data + "/api"]);
+    const api = new Running("riffle-api", ["--store", `sqlite:${this.data}/store.db`, "--listen", `127.0.0.1:${port}`, "--debug-listen", "off", "--state", this.data + "/api", "--log", "debug"]);
     await until("the api of its own", () => answers(`http://127.0.0.1:${port}/readyz`));
     return api;
   }

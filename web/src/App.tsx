@@ -7,7 +7,7 @@ import { Notices } from "./parts/Notices";
 import { addressOf, parameters, view, type View } from "./route";
 import { watchRules } from "./rules";
 import { entering, logOut, may, me, trouble, tryNow } from "./session";
-import { watchStatus } from "./status";
+import { apiPaused, watchStatus } from "./status";
 import { complain, Toasts } from "./toast";
 import { Access } from "./views/Access";
 import { Login } from "./views/Login";
@@ -57,6 +57,9 @@ function Inside() {
   useSignalEffect(() => {
     const news = live.fresh.value;
     document.title = `${news > 0 ? `(${news > 99 ? "99+" : news}) ` : ""}${titles[view.value]} · riffle`;
+  });
+  useSignalEffect(() => {
+    if (!apiPaused.value) live.retry(); // who sees it resumed need not wait for as long as was said
   });
   const shown: View[] = [...(reads ? (["stream", "rules", "access"] as const) : []), ...(may("admin") ? (["pipeline"] as const) : [])];
   const current = shown.includes(view.value) ? view.value : shown[0];

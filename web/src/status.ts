@@ -106,6 +106,9 @@ export function pausedIn(s: Status | null): Paused[] {
 
 export const paused = computed(() => pausedIn(status.value));
 
+/** apiPaused says that the api answers nothing but status, pause, resume and login. */
+export const apiPaused = computed(() => paused.value.some((p) => p.stage === "api"));
+
 /** sampleOf is one point of the history; before is the status before it. */
 export function sampleOf(s: Status, before: Status | null): Sample {
   const at = Date.parse(s.now);

@@ -1,7 +1,7 @@
 import * as live from "../live";
 import { addressOf, view } from "../route";
 import { flooded } from "../rules";
-import { paused, type Paused } from "../status";
+import { apiPaused, paused, type Paused } from "../status";
 import { Icon } from "./Icon";
 import { Moment } from "./Moment";
 
@@ -13,7 +13,7 @@ export function Notices() {
       {line.state === "offline" && live.read.value && (
         <p class="notice"><Icon name="offline" /> <span><strong>Not connected.</strong> What is caught meanwhile will appear when the server is back.</span> <Again /></p>
       )}
-      {line.state === "maintenance" && live.read.value && (
+      {line.state === "maintenance" && live.read.value && !apiPaused.value && (
         <p class="notice"><Icon name="pause" /> <span><strong>Down for maintenance.</strong> {line.detail}</span> <Again /></p>
       )}
       {line.state === "error" && live.read.value && (
@@ -41,7 +41,7 @@ const subject = (stage: string) => (stage.includes("/") ? `The ingest of ${stage
 
 const meaning = (stage: string) =>
   stage === "filter" ? "New posts wait in the buffer until it goes on."
-    : stage === "api" ? "Nobody but admins is answered until it goes on."
+    : stage === "api" ? "Nobody gets posts or rules until it goes on; nothing is lost."
       : "Nothing new is read until it goes on.";
 
 /** PausedBy says who paused a stage, since when, until when and why. */

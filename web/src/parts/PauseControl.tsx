@@ -39,7 +39,7 @@ const spans: [string, string][] = [["until somebody resumes it", ""], ["for 10 m
 const effects: Record<string, string> = {
   ingest: "Nothing new is read. Sources that can be read again go on from where they stopped.",
   filter: "What it has in hand is finished; new posts wait in the buffer. Nothing is lost.",
-  api: "Everybody but admins is told that the service is down for maintenance. Nothing is lost.",
+  api: "Everybody is told that the service is down for maintenance; admins have this view still. Nothing is lost.",
 };
 
 function AskPause({ stage, name, close }: { stage: string; name: string; close: () => void }) {
