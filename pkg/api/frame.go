@@ -94,6 +94,7 @@ func (a *API) frame(next http.Handler) http.Handler {
 		}
 		setHeaders(w.Header(), out.id)
 		allowOrigin(w.Header(), r)
+		secureAlone(w.Header(), r)
 		defer func() {
 			a.recovered(out, r, recover())
 			a.done(out, r, time.Since(began))
