@@ -1,5 +1,5 @@
 import { useSignalEffect } from "@preact/signals";
-import { useEffect, useErrorBoundary } from "preact/hooks";
+import { useEffect, useErrorBoundary, useLayoutEffect } from "preact/hooks";
 import { messageOf } from "./api";
 import * as live from "./live";
 import { Icon, Logo, type IconName } from "./parts/Icon";
@@ -63,6 +63,7 @@ function Inside() {
   });
   const shown: View[] = [...(reads ? (["stream", "rules", "access"] as const) : []), ...(may("admin") ? (["pipeline"] as const) : [])];
   const current = shown.includes(view.value) ? view.value : shown[0];
+  useLayoutEffect(() => scrollTo(0, 0), [current, tag]); // a view is read from its top, wherever the one before was
   return (
     <div class="frame">
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the content</a>

@@ -51,6 +51,7 @@ function Letter({ letter: d, forget }: { letter: DeadLetter; forget: () => void 
   const busy = useSignal(false);
   const at = "/v1/dead-letters/" + d.id;
   async function attempt(work: () => Promise<unknown>) {
+    if (busy.value) return;
     busy.value = true;
     try {
       await work();
@@ -79,8 +80,8 @@ function Letter({ letter: d, forget }: { letter: DeadLetter; forget: () => void 
       {d.error && <p class="small warning"><bdi>{d.error}</bdi></p>}
       <p class="small quiet">From {d.source}, {many(d.events, "event")}, {bytes(d.bytes)}, given out {many(d.deliveries, "time")}</p>
       <div class="buttons">
-        <button class="plain" aria-expanded={whole.value !== null} disabled={busy.value} onClick={look}>{whole.value ? "Hide" : "Look"}<span class="sr"> at dead letter {d.id}</span></button>
-        <button class="plain" disabled={busy.value} onClick={retry}>Retry<span class="sr"> dead letter {d.id}</span></button>
+        <button class="plain" aria-expanded={whole.value !== null} aria-disabled={busy.value} onClick={look}>{whole.value ? "Hide" : "Look"}<span class="sr"> at dead letter {d.id}</span></button>
+        <button class="plain" aria-disabled={busy.value} onClick={retry}>Retry<span class="sr"> dead letter {d.id}</span></button>
         <button class="plain" disabled={busy.value} onClick={() => (dropping.value = true)}>Drop<span class="sr"> dead letter {d.id}</span></button>
       </div>
       {whole.value && <Content of={whole.value} />}

@@ -14,6 +14,7 @@ export function PauseControl({ stage, name, paused }: { stage: string; name: str
   const busy = useSignal(false);
   if (!offers("POST /v1/stages/{stage}/pause")) return null;
   async function resume() {
+    if (busy.value) return;
     busy.value = true;
     try {
       await call("POST", path(stage, "resume"), {});
@@ -27,7 +28,7 @@ export function PauseControl({ stage, name, paused }: { stage: string; name: str
   }
   return (
     <>
-      {paused ? <button class="primary" disabled={busy.value} onClick={resume}><Icon name="play" /> Resume<span class="sr"> {name}</span></button>
+      {paused ? <button class="primary" aria-disabled={busy.value} onClick={resume}><Icon name="play" /> Resume<span class="sr"> {name}</span></button>
         : <button class="plain" onClick={() => (asking.value = true)}><Icon name="pause" /> Pause<span class="sr"> {name}</span></button>}
       {asking.value && <AskPause stage={stage} name={name} close={() => (asking.value = false)} />}
     </>

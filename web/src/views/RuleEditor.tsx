@@ -58,7 +58,7 @@ function useCheck(value: string, id: string | undefined) {
 /** without leaves out what the check says already. */
 const without = (list: Mistake[], others: Mistake[]) => list.filter((m) => !others.some((o) => o.code === m.code && o.offset === m.offset));
 
-export function RuleEditor({ rule, start, close }: { rule: Rule | undefined; start: Partial<RuleDraft>; close: () => void }) {
+export function RuleEditor({ rule, start, close }: { rule: Rule | undefined; start: Partial<RuleDraft>; close: (id?: string) => void }) {
   const draft = useSignal<RuleDraft>({
     value: rule?.value ?? start.value ?? "", tag: rule?.tag ?? start.tag ?? "", action: rule?.action ?? start.action ?? "keep", enabled: rule?.enabled ?? true,
   });
@@ -83,9 +83,9 @@ export function RuleEditor({ rule, start, close }: { rule: Rule | undefined; sta
     if (busy.value || value.trim() === "") return;
     busy.value = true;
     try {
-      await saveRule(draft.value, rule?.id);
+      const { id } = await saveRule(draft.value, rule?.id);
       say(rule ? "Rule saved. It is live within two seconds." : "Rule added. It is live within two seconds.");
-      if (view.value === "rules") close(); // else the reader has gone on meanwhile
+      if (view.value === "rules") close(id); // else the reader has gone on meanwhile
     } catch (error) {
       if (error instanceof Failure && error.errors.some((m) => m.offset !== undefined)) refused.value = error.errors;
       else failed.value = messageOf(error);
@@ -120,7 +120,7 @@ export function RuleEditor({ rule, start, close }: { rule: Rule | undefined; sta
       {failed.value && <p class="wrong" role="alert">{failed.value}</p>}
       <div class="buttons">
         <button class="primary" disabled={busy.value || value.trim() === "" || errors.length > 0}>{busy.value ? "Saving…" : rule ? "Save" : "Add the rule"}</button>
-        <button type="button" class="plain" onClick={close}>Cancel</button>
+        <button type="button" class="plain" onClick={() => close(rule?.id)}>Cancel</button>
       </div>
       {value.trim() !== "" && (failure || verdict?.valid) && (
         <section class={current && preview ? "preview" : "preview stale"} aria-label="What it would have caught">
@@ -151,10 +151,10 @@ function Previewed({ preview, action }: { preview: Preview; action: "keep" | "dr
     <>
       <div class="figures" role="status">
         <p><strong>{count(preview.count)}</strong> <span class="quiet">of {count(preview.looked_at)} stored posts {action === "drop" ? "dropped" : "caught"}</span></p>
-        <p><strong>{percent(preview.share)}</strong> <span class="quiet">of all</span></p>
-        <p><strong>{preview.count === 0 ? "–" : `≈ ${brief(preview.per_day)}`}</strong> <span class="quiet">a day</span></p>
+        {preview.count > 0 && <p><strong>{percent(preview.share)}</strong> <span class="quiet">of all</span></p>}
+        {preview.count > 0 && <p><strong>≈ {brief(preview.per_day)}</strong> <span class="quiet">a day</span></p>}
       </div>
-      {preview.samples.length === 0 ? <p class="quiet">It would have caught none of them.</p> : (
+      {preview.samples.length > 0 && (
         <details class="samples" open>
           <summary>{preview.samples.length === 1 ? "The post" : `The newest ${many(preview.samples.length, "post")}`} it would have {action === "drop" ? "dropped" : "caught"}</summary>
           {preview.samples.map(({ event, spans }) => <article class="post sample" key={event.key}><PostCard post={event} spans={spans} /></article>)}

@@ -22,7 +22,20 @@ export function Rules() {
   const load = () => loadRules().then(() => (failure.value = ""), (error) => (failure.value = messageOf(error)));
   useEffect(() => void load(), []);
   const list = rules.value;
-  const close = () => go("rules");
+  const editing = asked.has("new") || edited !== null;
+  /** landing is what has the focus once the editor is closed: who writes by keyboard goes on from there. */
+  const landing = useRef("");
+  useEffect(() => {
+    if (editing || !landing.current) return;
+    const to = document.getElementById(landing.current);
+    landing.current = "";
+    to?.focus();
+    to?.scrollIntoView({ block: "nearest" });
+  }, [editing]);
+  const close = (id?: string) => {
+    landing.current = id ? "rule-" + id : "new-rule";
+    go("rules");
+  };
   return (
     <>
       <div class="head">
@@ -30,7 +43,7 @@ export function Rules() {
         <div class="options">
           {writes && <Import />}
           {list && list.length > 0 && <button class="plain" onClick={() => save(list)}><Icon name="down" /> Export</button>}
-          {writes && <a class="button primary" href={addressOf("rules", { new: "1" })}><Icon name="plus" /> New rule</a>}
+          {writes && <a id="new-rule" class="button primary" href={addressOf("rules", { new: "1" })}><Icon name="plus" /> New rule</a>}
         </div>
       </div>
       {writes && asked.has("new") && (
@@ -65,7 +78,7 @@ function useDays() {
   return days.value;
 }
 
-function RuleList({ list, edited, close, writes }: { list: Rule[]; edited: string | null; close: () => void; writes: boolean }) {
+function RuleList({ list, edited, close, writes }: { list: Rule[]; edited: string | null; close: (id?: string) => void; writes: boolean }) {
   const days = useDays();
   return (
     <ul class="rules">
@@ -98,7 +111,7 @@ function RuleCard({ rule, writes, days }: { rule: Rule; writes: boolean; days: n
     }
   }
   return (
-    <article class={rule.enabled ? "card rulecard" : "card rulecard off"} aria-label={`Rule ${name}`}>
+    <article id={"rule-" + rule.id} tabindex={-1} class={rule.enabled ? "card rulecard" : "card rulecard off"} aria-label={`Rule ${name}`}>
       <div class="what">
         <p class="chips">
           {rule.tag && <span class="tag"><bdi>{rule.tag}</bdi></span>}

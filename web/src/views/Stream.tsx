@@ -222,7 +222,7 @@ function Older() {
   if (!live.read.value || live.stream.value.shown.length === 0) return null;
   return (
     <div class="older" ref={end}>
-      {prev ? <button onClick={load} disabled={live.loadingOlder.value}>{live.loadingOlder.value ? "Loading…" : "Older"}</button>
+      {prev ? <button onClick={load} aria-disabled={live.loadingOlder.value}>{live.loadingOlder.value ? "Loading…" : "Older"}</button>
         : <p class="quiet small">This is where it began.</p>}
     </div>
   );
