@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,6 +134,35 @@ func TestPreviewIsBounded(t *testing.T) {
 	if got := look(); got.LookedAt > previewEvents || got.Count != 0 || len(got.Warnings) != 0 {
 		t.Errorf("got %d of %d with %v, want none of at most %d", got.Count, got.LookedAt, got.Warnings, previewEvents)
 	}
+}
+
+// slowPages is a store that takes as long for its second page as a preview may
+// take, as a rule that is slow to judge would.
+type slowPages struct{ body []byte }
+
+func (s slowPages) NewestEvents(_ context.Context, before int64, limit int) ([]event.Stored, int64, error) {
+	if before > 0 {
+		time.Sleep(previewTime)
+	}
+	return slices.Repeat([]event.Stored{{Body: s.body}}, limit), before + 1, nil
+}
+
+// TestPreviewLooksAtTheClock after each event, not after each page.
+func TestPreviewLooksAtTheClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ev := event.Event{Key: "test:1", Version: 1, Network: "test", Source: "test", Text: "a cat", ReceivedAt: 1}
+		p, err := newPreview(new(auth.User), "cat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.run(t.Context(), slowPages{ev.AppendJSON(nil)}); err != nil {
+			t.Fatal(err)
+		}
+		if want := previewPage + 1; p.looked != want {
+			t.Errorf("looked at %d events, want %d: a page, and one of the next", p.looked, want)
+		}
+	})
 }
 
 // TestBroadLooksAtPublicEvents stores what only one account saw: another's rule
