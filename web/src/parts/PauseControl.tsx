@@ -76,7 +76,7 @@ function AskPause({ stage, name, close }: { stage: string; name: string; close: 
         <h2 id="pause-title">Pause {name}</h2>
         <p class="quiet">{effects[stage.split("/")[0]!]}</p>
         <label for="pause-reason">Reason</label>
-        <input id="pause-reason" value={reason.value} maxLength={300} autocomplete="off" placeholder="Shown wherever the pause is" onInput={(e) => (reason.value = e.currentTarget.value)} />
+        <input id="pause-reason" value={reason.value} maxLength={300} autocomplete="off" placeholder="For operators, wherever the pause is shown" onInput={(e) => (reason.value = e.currentTarget.value)} />
         <label for="pause-span">How long</label>
         <select id="pause-span" value={span.value} onChange={(e) => (span.value = e.currentTarget.value)}>
           {spans.map(([text, value]) => <option key={value} value={value}>{text}</option>)}
