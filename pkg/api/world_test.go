@@ -21,6 +21,7 @@ import (
 
 	"riffle/pkg/auth"
 	"riffle/pkg/pause/pausetest"
+	"riffle/pkg/testenv/pipe"
 )
 
 // world is an api over a store, with two users, and a client of its server.
@@ -96,48 +97,11 @@ func overTCP(t *testing.T) (net.Listener, dialer) {
 	}
 }
 
-// inMemory is for tests in virtual time, which stands still while a socket is
-// waited for.
+// inMemory is for tests in virtual time.
 func inMemory(*testing.T) (net.Listener, dialer) {
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	l.closing = sync.OnceFunc(func() { close(l.closed) })
-	return l, l.dial
+	l := pipe.Listen()
+	return l, l.Dial
 }
-
-// pipes is a listener in memory.
-type pipes struct {
-	conns   chan net.Conn
-	closed  chan struct{}
-	closing func()
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.closing()
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
 // memoryWorld is a world without servers.
 func memoryWorld(t *testing.T) (*world, *memory) {

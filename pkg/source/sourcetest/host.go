@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"riffle/pkg/testenv/pipe"
 )
 
 // Host is what the local servers of all networks share: it serves on loopback,
@@ -187,7 +189,7 @@ func (h *Host) unstarted(tb testing.TB) *httptest.Server {
 // nothing else, so that a bubble of testing/synctest can hold both.
 func (h *Host) Pipe(tb testing.TB) *http.Client {
 	tb.Helper()
-	l := &pipes{host: h, conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := pipe.Listen()
 	server := &http.Server{ //nolint:gosec // no stranger reaches a pipe
 		Handler: h, ConnContext: keepConn, ConnState: h.track, ErrorLog: quiet(),
 	}
@@ -202,7 +204,20 @@ func (h *Host) Pipe(tb testing.TB) *http.Client {
 			tb.Error(err)
 		}
 	})
-	return &http.Client{Transport: &http.Transport{DialContext: l.dial, DisableKeepAlives: true}}
+	return &http.Client{Transport: &http.Transport{DialContext: h.dialer(l), DisableKeepAlives: true}}
+}
+
+// dialer reaches a listener while the host is not down.
+func (h *Host) dialer(l *pipe.Listener) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		h.mu.Lock()
+		down := h.down
+		h.mu.Unlock()
+		if down {
+			return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
+		}
+		return l.Dial(ctx, network, address)
+	}
 }
 
 func (h *Host) close() {
@@ -217,45 +232,3 @@ func (h *Host) close() {
 		_ = c.Close()
 	}
 }
-
-// pipes is a listener in memory.
-type pipes struct {
-	host   *Host
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	p.host.mu.Lock()
-	down := p.host.down
-	p.host.mu.Unlock()
-	if down {
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
-	}
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
