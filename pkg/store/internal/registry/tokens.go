@@ -15,31 +15,43 @@ const tokenColumns = "id, user_id, hash, hint, scopes, created_at, expires_at, l
 
 // AddToken stores a token and gives it back with its id, number and time.
 func (r *Registry) AddToken(ctx context.Context, t auth.Token) (auth.Token, error) {
+	var added auth.Token
 	err := r.tx(ctx, "add token", func(tx *sql.Tx) error {
 		n, err := r.number(ctx, tx, "tokens", 1)
 		if err != nil {
 			return err
 		}
-		return r.addToken(ctx, tx, &t, n)
+		added, err = r.addToken(ctx, tx, &t, n)
+		return err
 	})
-	if err != nil {
-		return auth.Token{}, err
-	}
-	return r.TokenByHash(ctx, t.Hash)
+	return added, err
 }
 
-func (r *Registry) addToken(ctx context.Context, tx *sql.Tx, t *auth.Token, number int64) error {
+// addToken stores a token and reads it back with its id and time: before the
+// commit, behind which nothing may fail that would lose its secret.
+func (r *Registry) addToken(ctx context.Context, tx *sql.Tx, t *auth.Token, number int64) (auth.Token, error) {
 	_, err := tx.ExecContext(ctx,
 		"INSERT INTO tokens (user_id, hash, hint, scopes, created_at, expires_at, number) VALUES (?, ?, ?, ?, "+r.dialect.Clock+", ?, ?)",
 		t.User, t.Hash[:], []byte(t.Hint), int64(t.Scopes), micros(t.ExpiresAt), number)
-	return err
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return tokenByHash(ctx, tx, t.Hash)
 }
 
 // TokenByHash gives a token whatever its state.
 //
 // Errors: auth.ErrUnknownToken.
 func (r *Registry) TokenByHash(ctx context.Context, hash [32]byte) (auth.Token, error) {
-	tokens, err := r.tokens(ctx, "SELECT "+tokenColumns+" FROM tokens WHERE hash = ?", hash[:])
+	t, err := tokenByHash(ctx, r.read, hash)
+	if errors.Is(err, auth.ErrUnknownToken) {
+		return t, err
+	}
+	return t, r.wrap("read token", err)
+}
+
+func tokenByHash(ctx context.Context, db querier, hash [32]byte) (auth.Token, error) {
+	tokens, err := list(ctx, db, scanToken, "SELECT "+tokenColumns+" FROM tokens WHERE hash = ?", hash[:])
 	if err == nil && len(tokens) == 0 {
 		err = auth.ErrUnknownToken
 	}
@@ -51,11 +63,7 @@ func (r *Registry) TokenByHash(ctx context.Context, hash [32]byte) (auth.Token, 
 
 // Tokens lists a user's tokens by ascending id, revoked ones too.
 func (r *Registry) Tokens(ctx context.Context, user int64) ([]auth.Token, error) {
-	return r.tokens(ctx, "SELECT "+tokenColumns+" FROM tokens WHERE user_id = ? ORDER BY id", user)
-}
-
-func (r *Registry) tokens(ctx context.Context, query string, args ...any) ([]auth.Token, error) {
-	tokens, err := list(ctx, r.read, scanToken, query, args...)
+	tokens, err := list(ctx, r.read, scanToken, "SELECT "+tokenColumns+" FROM tokens WHERE user_id = ? ORDER BY id", user)
 	return tokens, r.wrap("read tokens", err)
 }
 
@@ -100,6 +108,7 @@ func (r *Registry) RevokeToken(ctx context.Context, user, id int64) error {
 // Errors: event.ErrNotFound where the old one is not there, or revoked;
 // event.ErrExists where another stands in its place already.
 func (r *Registry) RotateToken(ctx context.Context, t auth.Token, old int64, overlap time.Duration) (auth.Token, error) {
+	var added auth.Token
 	err := r.tx(ctx, "rotate token", func(tx *sql.Tx) error {
 		n, err := r.number(ctx, tx, "tokens", 2)
 		if err != nil {
@@ -117,12 +126,10 @@ func (r *Registry) RotateToken(ctx context.Context, t auth.Token, old int64, ove
 		if err != nil {
 			return err
 		}
-		return r.addToken(ctx, tx, &t, n+1)
+		added, err = r.addToken(ctx, tx, &t, n+1)
+		return err
 	})
-	if err != nil {
-		return auth.Token{}, err
-	}
-	return r.TokenByHash(ctx, t.Hash)
+	return added, err
 }
 
 // rotated gives event.ErrExists where a token that is not revoked was rotated
@@ -158,7 +165,7 @@ func (r *Registry) AddLogin(ctx context.Context, hash [32]byte, user int64, expi
 //
 // Errors: auth.ErrUnknownLogin when it is unknown, used or expired.
 func (r *Registry) TakeLogin(ctx context.Context, hash [32]byte, session auth.Token) (auth.Token, error) {
-	taken := false
+	var added auth.Token
 	err := r.tx(ctx, "take login", func(tx *sql.Tx) error {
 		// The deletion decides who of two takers was first.
 		var valid bool
@@ -174,18 +181,11 @@ func (r *Registry) TakeLogin(ctx context.Context, hash [32]byte, session auth.To
 		if err != nil {
 			return err
 		}
-		if err := r.addToken(ctx, tx, &session, n); err != nil {
-			return err
-		}
-		// Read before the commit, behind which nothing may fail.
-		tokens, err := list(ctx, tx, scanToken, "SELECT "+tokenColumns+" FROM tokens WHERE hash = ?", session.Hash[:])
-		if err == nil && len(tokens) == 1 {
-			session, taken = tokens[0], true
-		}
+		added, err = r.addToken(ctx, tx, &session, n)
 		return err
 	})
-	if errors.Is(err, event.ErrNotFound) || err == nil && !taken {
+	if errors.Is(err, event.ErrNotFound) || err == nil && added.ID == 0 {
 		return auth.Token{}, auth.ErrUnknownLogin
 	}
-	return session, err
+	return added, err
 }
