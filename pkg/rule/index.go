@@ -28,9 +28,11 @@ type Index struct {
 
 	inner innerFilter
 
-	arenas sync.Pool // of *arena, to be used again, and
-	chunks sync.Pool // of *chunk
-	filing arena     // used while mu is held
+	// Memory to be used again: of *arena, of *chunk, and, while mu is held, of
+	// the rules that a change meets.
+	arenas sync.Pool
+	chunks sync.Pool
+	filing arena
 }
 
 // snapshot is an index that no longer changes.
@@ -70,9 +72,11 @@ func (x *Index) Len() int { return int(x.count.Load()) }
 // force.
 func (x *Index) Put(r Rule) error {
 	a := x.arena()
-	defer x.arenas.Put(a)
+	defer func() {
+		a.forget()
+		x.arenas.Put(a)
+	}()
 	p := a.prepare(&r, x.measured.Load())
-	defer a.forget()
 	if p.err != nil {
 		return p.err
 	}

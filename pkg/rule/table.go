@@ -36,15 +36,9 @@ type cell struct {
 	edit uint32         // that made it, and may change it in place
 	used uint16         // slots of a leaf
 	bits uint8          // a leaf has 1 << bits slots
-	kind cellKind
+
+	isPage bool
 }
-
-type cellKind uint8
-
-const (
-	cellLeaf cellKind = iota
-	cellPage
-)
 
 func (c *cell) page() *page { return (*page)(c.at) }
 
@@ -56,8 +50,8 @@ func (c *cell) slots() []slot {
 	return unsafe.Slice((*slot)(c.at), 1<<c.bits)
 }
 
-func leafOf(slots []slot, used uint16, edit uint32) cell {
-	return cell{unsafe.Pointer(unsafe.SliceData(slots)), edit, used, uint8(bits.TrailingZeros(uint(len(slots)))), cellLeaf}
+func newLeaf(slots []slot, used uint16, edit uint32) cell {
+	return cell{at: unsafe.Pointer(unsafe.SliceData(slots)), edit: edit, used: used, bits: uint8(bits.TrailingZeros(uint(len(slots))))}
 }
 
 // slot is one key with what is filed under it: a single rule or a node.
@@ -77,7 +71,7 @@ func (t *table) find(hash uint64) *slot { return t.leafOf(hash).find(hash) }
 // leafOf is the leaf that holds a key if the table does.
 func (t *table) leafOf(hash uint64) *cell {
 	c := &t.root
-	for high := hash; c.kind == cellPage; high <<= pageBits {
+	for high := hash; c.isPage; high <<= pageBits {
 		c = &c.page()[high>>(64-pageBits)]
 	}
 	return c
@@ -139,7 +133,7 @@ func (t *table) change(hash uint64, edit uint32) *slot {
 // leaf goes down to the leaf of a key; pages on the way become those of edit.
 func (t *table) leaf(hash uint64, edit uint32) (c *cell, depth uint) {
 	c = &t.root
-	for ; c.kind == cellPage; depth++ {
+	for ; c.isPage; depth++ {
 		if c.edit != edit {
 			copied := *c.page()
 			c.at, c.edit = unsafe.Pointer(&copied), edit
@@ -155,7 +149,7 @@ func cellAt(hash uint64, depth uint) uint64 { return hash << (depth * pageBits) 
 // own makes a leaf that of edit.
 func (c *cell) own(edit uint32) {
 	if c.edit != edit {
-		*c = leafOf(slices.Clone(c.slots()), c.used, edit)
+		*c = newLeaf(slices.Clone(c.slots()), c.used, edit)
 	}
 }
 
@@ -163,7 +157,7 @@ func (c *cell) own(edit uint32) {
 func (c *cell) grow(edit uint32) {
 	switch size := len(c.slots()); {
 	case size == 0:
-		*c = leafOf(make([]slot, leafMin), 0, edit)
+		*c = newLeaf(make([]slot, leafMin), 0, edit)
 	case int(c.used+1)*4 > size*3:
 		*c = c.without(0, 2*size, edit)
 	default:
@@ -171,9 +165,9 @@ func (c *cell) grow(edit uint32) {
 	}
 }
 
-// without is a leaf of some number of slots that has all keys but one.
+// without is a leaf of some number of slots that has all keys but one; of 0, all.
 func (c *cell) without(hash uint64, size int, edit uint32) cell {
-	made := leafOf(make([]slot, size), 0, edit)
+	made := newLeaf(make([]slot, size), 0, edit)
 	for _, s := range c.slots() {
 		if s.hash != 0 && s.hash != hash {
 			*made.place(s.hash) = s
@@ -195,7 +189,7 @@ func (c *cell) split(edit uint32, depth uint) {
 	p := new(page)
 	for i, n := range counts {
 		if n > 0 {
-			p[i] = leafOf(make([]slot, leafSize(n)), n, edit)
+			p[i] = newLeaf(make([]slot, leafSize(n)), n, edit)
 		}
 	}
 	for i := range old {
@@ -203,7 +197,7 @@ func (c *cell) split(edit uint32, depth uint) {
 			*p[cellAt(hash, depth)].place(hash) = old[i]
 		}
 	}
-	*c = cell{at: unsafe.Pointer(p), edit: edit, kind: cellPage}
+	*c = cell{at: unsafe.Pointer(p), edit: edit, isPage: true}
 }
 
 // leafSize is how many slots hold n keys and are at most three quarters full.
@@ -220,12 +214,12 @@ func (t *table) drop(hash uint64, edit uint32) {
 	}
 	t.count--
 	left, size := c.used-1, 1<<c.bits
-	if int(left)*4 < size {
-		size = leafSize(left)
-	}
 	if left == 0 {
 		*c = cell{}
 		return
+	}
+	if int(left)*4 < size {
+		size = leafSize(left)
 	}
 	*c = c.without(hash, size, edit)
 }
@@ -234,9 +228,10 @@ func (t *table) drop(hash uint64, edit uint32) {
 func (t *table) each(visit func(*slot) bool) { t.root.each(visit) }
 
 func (c *cell) each(visit func(*slot) bool) bool {
-	if c.kind == cellPage {
-		for i := range c.page() {
-			if !c.page()[i].each(visit) {
+	if c.isPage {
+		cells := c.page()
+		for i := range cells {
+			if !cells[i].each(visit) {
 				return false
 			}
 		}
